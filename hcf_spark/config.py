@@ -1,0 +1,220 @@
+"""Typed settings: conf/base.yml, the files laid over it, then single values. Unknown keys are refused."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hcf_spark.errors import ConfigError
+from hcf_spark.log import mask
+
+_PACKAGED = Path(__file__).parent / "conf"
+CONF_FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "conf"
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class SparkSettings(_Settings):
+    master: str | None
+    driver_memory: str | None
+    settings: dict[str, str | int | float | bool]
+
+
+TableName = Literal[
+    "companies", "products", "usage", "company_vocab", "product_vocab", "company_product", "text_embeddings",
+    "company_embeddings", "company_scores", "quarantine", "sample_truth",
+]  # fmt: skip
+
+
+class TableSettings(_Settings):
+    catalog: str | None
+    names: dict[TableName, str]
+
+
+class InputSettings(_Settings):
+    source: Literal["tables", "csv", "sample"]
+    folder: str | None
+    companies_where: str | None
+    products_where: str | None
+    usage_where: str | None
+    max_quarantined_share: Annotated[float, Field(ge=0, le=1)]
+
+
+class SampleSettings(_Settings):
+    companies: Count
+    products: Count
+    industries: Count
+    communities: Count
+    categories: Count
+    products_per_company: Positive
+    text_informativeness: Annotated[float, Field(ge=0, le=1)]
+    long_text_share: Share
+    no_text_share: Share
+
+
+class TextSettings(_Settings):
+    columns: Annotated[list[str], Field(min_length=1)]
+
+
+class EncoderSettings(_Settings):
+    model: str
+    max_tokens: Annotated[int, Field(ge=8)] | None
+    overlap_tokens: Annotated[int, Field(ge=0)]
+    batch_tokens: Count
+    threads_per_task: Count
+
+
+class FilterSettings(_Settings):
+    min_product_density: Share
+    min_companies_per_product: Count
+    min_products_per_company: Count
+
+
+class SplitSettings(_Settings):
+    cold_share: Annotated[float, Field(gt=0, lt=1)]
+    warm_share: Annotated[float, Field(gt=0, lt=1)]
+    min_products_to_hide: Annotated[int, Field(ge=2)]
+
+
+class TrainSettings(_Settings):
+    processes: Count
+    local_mode: bool | None
+    use_gpu: bool
+    max_epochs: Count
+    patience_epochs: Count
+    batch_companies: Count
+    timeout_seconds: Count
+    hidden_size: Count
+    depth: Annotated[int, Field(ge=0)]
+    dropout: Share
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    huber_delta: Positive
+    positive_weight: Positive
+
+
+class EvaluationSettings(_Settings):
+    cutoff: Count
+    max_companies: Count
+    max_fit_companies: Count
+    models: Annotated[list[Literal["popularity", "ae", "ease", "dcf", "hcf"]], Field(min_length=1)]
+
+
+class MlflowSettings(_Settings):
+    tracking_uri: str | None
+    registry_uri: str | None
+    experiment: str
+    model_name: str
+
+
+class ScoreSettings(_Settings):
+    top_k: Count
+
+
+class Config(_Settings):
+    """All settings of a run; conf/base.yml says what each means."""
+
+    seed: Annotated[int, Field(ge=0)]
+    output: str
+    log_level: Literal["debug", "info", "warning", "error"]
+    spark: SparkSettings
+    tables: TableSettings
+    input: InputSettings
+    sample: SampleSettings
+    text: TextSettings
+    encoder: EncoderSettings
+    filter: FilterSettings
+    split: SplitSettings
+    train: TrainSettings
+    evaluation: EvaluationSettings
+    mlflow: MlflowSettings
+    score: ScoreSettings
+
+    def to_yaml(self) -> str:
+        """The resolved settings as YAML, secrets masked."""
+        return mask(yaml.safe_dump(self.model_dump(), sort_keys=False))
+
+
+def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> Config:
+    """Resolve the settings of a run.
+
+    Args:
+        files: YAML files, each laid over conf/base.yml and the ones before it.
+        overrides: ``a.b=value`` strings (value in YAML), laid over the files.
+
+    Raises:
+        ConfigError: a file is missing or not a YAML mapping; a key is unknown (the nearest valid one is named); a value is wrong.
+    """
+    merged = _read(CONF_FOLDER / "base.yml")
+    for file in files:
+        layer = _read(Path(file))
+        _refuse_unknown(layer, Config, str(file))
+        merged = _merge(merged, layer)
+    for override in overrides:
+        layer = _parse_override(override)
+        _refuse_unknown(layer, Config, "--set")
+        merged = _merge(merged, layer)
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}, found {e['input']!r}" for e in error.errors()
+        )
+        raise ConfigError(f"wrong value in the settings: {problems}") from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"settings file {file}: {error.strerror or error}; give an existing YAML file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"settings file {file} is not YAML: {reason}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"settings file {file} holds a {type(content).__name__}; it must be a mapping of settings")
+    return content
+
+
+def _parse_override(override: str) -> dict[str, Any]:
+    path, separator, value = override.partition("=")
+    if not separator or not path:
+        raise ConfigError(f"--set {override!r}: write it as a.b=value, for example --set seed=1")
+    try:
+        layer: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override!r}: the value is not YAML") from error
+    for key in reversed(path.split(".")):
+        layer = {key: layer}
+    return layer
+
+
+def _merge(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in layer.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _refuse_unknown(layer: Mapping[str, Any], model: type[BaseModel], where: str, prefix: str = "") -> None:
+    for key, value in layer.items():
+        field = model.model_fields.get(str(key))
+        if field is None:
+            near = difflib.get_close_matches(str(key), model.model_fields, n=1, cutoff=0.0)[0]
+            raise ConfigError(f"unknown setting {prefix}{key} in {where}; the nearest valid one is {prefix}{near}")
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"setting {prefix}{key} in {where} is a group of settings, found {value!r}")
+            _refuse_unknown(value, field.annotation, where, f"{prefix}{key}.")

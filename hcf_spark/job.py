@@ -1,0 +1,79 @@
+"""What every job has in common: flags, settings, log, session, and errors turned into one line and an exit code."""
+
+import argparse
+import difflib
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from hcf_spark.config import Config, load_config
+from hcf_spark.errors import ConfigError, HcfError
+from hcf_spark.log import configure_logging, mask
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+logger = logging.getLogger(__name__)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{self.prog}: {message}")
+
+
+def parse_flags(name: str, description: str, argv: Sequence[str] | None) -> Config:
+    """Settings from ``--conf FILE`` (repeatable) and ``--set a.b=value`` (repeatable).
+
+    Raises:
+        ConfigError: an unknown flag (the nearest valid one is named) or a wrong setting.
+    """
+    parser = _Parser(prog=name, description=description, allow_abbrev=False)
+    parser.add_argument("--conf", action="append", default=[], metavar="FILE", help="settings laid over conf/base.yml")
+    parser.add_argument("--set", action="append", default=[], metavar="a.b=value", help="one setting, laid over the files")
+    flags, unknown = parser.parse_known_args(argv)
+    if unknown:
+        near = difflib.get_close_matches(unknown[0].split("=")[0], ["--conf", "--set", "--help"], n=1, cutoff=0.0)[0]
+        raise ConfigError(f"{name}: unknown flag {unknown[0]}; the nearest valid one is {near}")
+    return load_config(flags.conf, flags.set)
+
+
+def run_job(
+    name: str, step: Callable[["SparkSession", Config], object], argv: Sequence[str] | None, description: str
+) -> int:
+    """Run ``step(spark, config)`` as a job.
+
+    Returns:
+        0 on success; 2 for wrong flags or settings; 1 for any other failure. A failure's first line says what was
+        found, where and what to do; its traceback follows only at log level debug.
+    """
+    configure_logging("info")
+    try:
+        config = parse_flags(name, description, argv)
+        configure_logging(config.log_level)
+        from hcf_spark.spark.session import get_session
+
+        spark = get_session(name, config)
+        logger.info("%s starts with these settings:\n%s", name, config.to_yaml().rstrip())
+        step(spark, config)
+    except ConfigError as error:
+        return _fail(name, error, 2)
+    except HcfError as error:
+        return _fail(name, error, 1)
+    except KeyboardInterrupt:
+        print(f"error: {name} was interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        return _fail(name, error, 1, kind=f"{type(error).__name__}: ")
+    logger.info("%s is done", name)
+    return 0
+
+
+def _fail(name: str, error: Exception, code: int, kind: str = "") -> int:
+    text = str(error).strip()
+    line = text if not kind else (text.splitlines() or [""])[0]
+    print(mask(f"error: {name}: {kind}{line}"), file=sys.stderr)
+    logger.debug("traceback of %s", name, exc_info=error)
+    if kind and not logger.isEnabledFor(logging.DEBUG):
+        print("       (the full traceback: --set log_level=debug)", file=sys.stderr)
+    return code

@@ -1,0 +1,1 @@
+"""The models: one contract (base.py), one file per model. Never imports pyspark or mlflow."""

@@ -1,0 +1,85 @@
+"""What every model is given about companies: text vectors and known products, row by row."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+
+@dataclass(frozen=True)
+class Companies:
+    """A batch of companies.
+
+    Attributes:
+        text: (B, D) float32, the text vectors; a row of zeros where a company has no text.
+        known: (B, P) float32 CSR, 1 where a company is known to use a product.
+        index: (B,) int64, the company's ``company_idx`` at training time; -1 for a company the model has not seen.
+    """
+
+    text: np.ndarray
+    known: sp.csr_matrix
+    index: np.ndarray
+
+    def __post_init__(self) -> None:
+        if not len(self.text) == self.known.shape[0] == len(self.index):
+            raise ValueError(
+                f"companies need one text vector, one row of products and one index each; "
+                f"found {len(self.text)}, {self.known.shape[0]} and {len(self.index)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, rows: np.ndarray | slice) -> "Companies":
+        """The companies at ``rows``, in that order."""
+        return Companies(self.text[rows], self.known[rows], self.index[rows])
+
+    def with_text(self, text: np.ndarray) -> "Companies":
+        """The same companies with other vectors in place of the text's, for probing an embedding."""
+        return Companies(text.astype(np.float32, copy=False), self.known, self.index)
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Companies with what a model may see of them, and the products it has to find.
+
+    Attributes:
+        companies: B companies; ``known`` holds only what may be seen (nothing, in the cold regime).
+        hidden: (B, P) float32 CSR, the withheld products; disjoint from ``known``, at least one in each row.
+    """
+
+    companies: Companies
+    hidden: sp.csr_matrix
+
+    def __len__(self) -> int:
+        return len(self.companies)
+
+    def take(self, rows: np.ndarray | slice) -> "Holdout":
+        """The companies at ``rows``, in that order."""
+        return Holdout(self.companies.take(rows), self.hidden[rows])
+
+
+@dataclass(frozen=True)
+class Regimes:
+    """Both ways in which a model is judged: ``warm``, products of companies seen in training; ``cold``, companies held out whole."""
+
+    warm: Holdout
+    cold: Holdout
+
+
+def unit_rows(text: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Text vectors centred by ``mean`` and scaled to length 1; rows of zeros (no text) stay zeros.
+
+    Args:
+        text: (B, D) float32.
+        mean: (D,) float32, from training companies (``text_mean``).
+    """
+    has_text = np.any(text != 0, axis=1, keepdims=True)
+    centred = np.where(has_text, text - mean, 0).astype(np.float32)
+    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+
+
+def text_mean(text: np.ndarray) -> np.ndarray:
+    """(D,) float32 mean of the rows that have text."""
+    has_text = np.any(text != 0, axis=1)
+    return text[has_text].mean(axis=0) if has_text.any() else np.zeros(text.shape[1], np.float32)

@@ -1,0 +1,64 @@
+"""Schemas of the tables that this project writes. Input tables may have further columns; these may not."""
+
+from pyspark.sql import types as T
+
+COMPANY_VOCAB = T.StructType(
+    [
+        T.StructField("company_id", T.StringType(), False),
+        T.StructField("company_idx", T.LongType(), False),
+        T.StructField("held_out", T.BooleanType(), False),
+    ]
+)
+PRODUCT_VOCAB = T.StructType(
+    [
+        T.StructField("product_id", T.StringType(), False),
+        T.StructField("product_idx", T.LongType(), False),
+        T.StructField("name", T.StringType()),
+        T.StructField("category", T.StringType()),
+    ]
+)
+COMPANY_PRODUCT = T.StructType(
+    [
+        T.StructField("company_idx", T.LongType(), False),
+        T.StructField("product_idx", T.LongType(), False),
+        T.StructField("weight", T.DoubleType(), False),
+    ]
+)
+TEXT_EMBEDDINGS = T.StructType(
+    [
+        T.StructField("company_id", T.StringType(), False),
+        T.StructField("source", T.StringType(), False),
+        T.StructField("text_hash", T.StringType(), False),
+        T.StructField("encoder_id", T.StringType(), False),
+        T.StructField("embedding", T.ArrayType(T.FloatType(), False), False),
+        T.StructField("n_tokens", T.IntegerType(), False),
+        T.StructField("n_windows", T.IntegerType(), False),
+    ]
+)
+COMPANY_EMBEDDINGS = T.StructType(
+    [
+        T.StructField("company_id", T.StringType(), False),
+        T.StructField("model_version", T.StringType(), False),
+        T.StructField("embedding", T.ArrayType(T.FloatType(), False), False),
+    ]
+)
+COMPANY_SCORES = T.StructType(
+    [
+        T.StructField("company_id", T.StringType(), False),
+        T.StructField("product_id", T.StringType(), False),
+        T.StructField("rank", T.IntegerType(), False),
+        T.StructField("score", T.FloatType(), False),
+        T.StructField("model_version", T.StringType(), False),
+        T.StructField("scored_at", T.TimestampType(), False),
+    ]
+)
+QUARANTINE = T.StructType(
+    [
+        T.StructField("source_table", T.StringType(), False),
+        T.StructField("key", T.StringType()),
+        T.StructField("rule", T.StringType(), False),
+        T.StructField("row", T.StringType()),
+        T.StructField("run_id", T.StringType(), False),
+        T.StructField("at", T.TimestampType(), False),
+    ]
+)

@@ -1,0 +1,174 @@
+"""The only place that touches Delta: tables by name, each a catalog table or a folder under one root."""
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from delta.exceptions import DeltaConcurrentModificationException
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
+
+from hcf_spark.config import Config
+from hcf_spark.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+_CATALOG_NAME = re.compile(r"[^.`\s]+(\.[^.`\s]+){1,2}")
+_MERGE_ATTEMPTS = 5
+
+
+class Tables:
+    """Reads and writes the tables of one configuration.
+
+    Every write is one Delta commit: a reader sees all of it or nothing, and a job that is killed leaves the table as it was.
+    """
+
+    def __init__(self, spark: SparkSession, config: Config) -> None:
+        self._spark = spark
+        self._catalog = config.tables.catalog
+        self._names = config.tables.names
+        self._root = Path(config.output).absolute() / "tables"
+
+    def location(self, name: str) -> str:
+        """Where a table is: its name in the catalog, or its folder."""
+        own = self._names.get(name)
+        if own is not None:
+            return own
+        return f"{self._catalog}.{name}" if self._catalog else str(self._root / name)
+
+    def _is_catalog(self, name: str) -> bool:
+        return _CATALOG_NAME.fullmatch(self.location(name)) is not None and "/" not in self.location(name)
+
+    def _quoted(self, name: str) -> str:
+        return ".".join(f"`{part}`" for part in self.location(name).split("."))
+
+    def _delta(self, name: str) -> DeltaTable:
+        if self._is_catalog(name):
+            return DeltaTable.forName(self._spark, self._quoted(name))
+        return DeltaTable.forPath(self._spark, self.location(name))
+
+    def exists(self, name: str) -> bool:
+        """Whether the table is there."""
+        if self._is_catalog(name):
+            return self._spark.catalog.tableExists(self._quoted(name))
+        return DeltaTable.isDeltaTable(self._spark, self.location(name))
+
+    def read(self, name: str, made_by: str) -> DataFrame:
+        """The table as a lazy frame.
+
+        Args:
+            name: the table's name in the contract.
+            made_by: the job or person that makes it, for the error message.
+
+        Raises:
+            DataError: the table does not exist.
+        """
+        if not self.exists(name):
+            raise DataError(f"table {name} not found at {self.location(name)}: it is made by {made_by}")
+        if self._is_catalog(name):
+            return self._spark.read.table(self._quoted(name))
+        return self._spark.read.format("delta").load(self.location(name))
+
+    def overwrite(self, name: str, frame: DataFrame, schema: T.StructType | None = None, stamp: str = "") -> int:
+        """Replace the whole table in one commit; runs a job.
+
+        Args:
+            name: the table's name in the contract.
+            frame: its new content.
+            schema: columns and types the table must have; None for the user's tables, whose schema is taken from the frame.
+            stamp: kept with the commit, so that tables that belong together can be told (``require_same_stamp``).
+
+        Returns:
+            The table's new version.
+        """
+        writer = (
+            _conform(frame, schema, name)
+            .write.format("delta").mode("overwrite")
+            .option("overwriteSchema", "true").option("userMetadata", stamp)
+        )  # fmt: skip
+        if self._is_catalog(name):
+            writer.saveAsTable(self._quoted(name))
+        else:
+            writer.save(self.location(name))
+        return self.version(name)
+
+    def replace_where(self, name: str, frame: DataFrame, schema: T.StructType, column: str, value: str) -> None:
+        """Replace the rows whose ``column`` equals ``value`` by ``frame`` in one commit; runs a job."""
+        frame = _conform(frame, schema, name)
+        if not self.exists(name):
+            self.overwrite(name, frame.limit(0), schema)
+        literal = value.replace("\\", "\\\\").replace("'", "\\'")
+        writer = frame.write.format("delta").mode("overwrite").option("replaceWhere", f"`{column}` = '{literal}'")
+        if self._is_catalog(name):
+            writer.saveAsTable(self._quoted(name))
+        else:
+            writer.save(self.location(name))
+
+    def merge(
+        self, name: str, frame: DataFrame, schema: T.StructType, keys: Sequence[str], stale: str | None = None
+    ) -> None:
+        """Insert or update ``frame`` by its keys in one commit; runs a job. A concurrent write is retried.
+
+        Args:
+            name: the table's name in the contract.
+            frame: new and changed rows, one per key.
+            schema: columns and types of the table.
+            keys: columns that name a row.
+            stale: SQL condition on ``target``: rows in the table that it holds for and the frame does not have are deleted.
+        """
+        frame = _conform(frame, schema, name)
+        if not self.exists(name):
+            self.overwrite(name, frame.limit(0), schema)
+        condition = " AND ".join(f"target.`{key}` <=> source.`{key}`" for key in keys)
+        merge = (
+            self._delta(name).alias("target").merge(frame.alias("source"), condition)
+            .whenMatchedUpdateAll().whenNotMatchedInsertAll()
+        )  # fmt: skip
+        if stale is not None:
+            merge = merge.whenNotMatchedBySourceDelete(stale)
+        for attempt in range(1, _MERGE_ATTEMPTS + 1):
+            try:
+                merge.execute()
+                return
+            except DeltaConcurrentModificationException:
+                if attempt == _MERGE_ATTEMPTS:
+                    raise
+                logger.info("table %s was written by someone else at the same time; merging again (%d)", name, attempt)
+
+    def version(self, name: str) -> int:
+        """The table's newest Delta version."""
+        return self._delta(name).history(1).select("version").head()[0]
+
+    def stamp(self, name: str) -> str:
+        """The stamp of the table's newest commit ("" if it has none)."""
+        return self._delta(name).history(1).select("userMetadata").head()[0] or ""
+
+    def require_same_stamp(self, names: Sequence[str], made_by: str) -> str:
+        """Check that tables were made by one and the same run of a job.
+
+        Raises:
+            DataError: a table is missing, or the job was interrupted between two of them.
+        """
+        for name in names:
+            if not self.exists(name):
+                raise DataError(f"table {name} not found at {self.location(name)}: it is made by {made_by}")
+        stamps = {name: self.stamp(name) for name in names}
+        if len(set(stamps.values())) > 1:
+            raise DataError(f"tables {', '.join(names)} come from different runs of {made_by}: run {made_by} again")
+        return stamps[names[0]]
+
+
+def _conform(frame: DataFrame, schema: T.StructType | None, name: str) -> DataFrame:
+    """Columns in the schema's order and types.
+
+    Raises:
+        DataError: a column of the schema is missing in the frame.
+    """
+    if schema is None:
+        return frame
+    missing = [field.name for field in schema if field.name not in frame.columns]
+    if missing:
+        raise DataError(f"table {name}: the frame to write lacks {', '.join(missing)}; found {', '.join(frame.columns)}")
+    return frame.select(*[frame[field.name].cast(field.dataType).alias(field.name) for field in schema])

