@@ -140,8 +140,8 @@ class Config(_Settings):
     score: ScoreSettings
 
     def to_yaml(self) -> str:
-        """The resolved settings as YAML, secrets masked."""
-        return mask(yaml.safe_dump(self.model_dump(), sort_keys=False))
+        """The resolved settings as YAML, a group a line, secrets masked."""
+        return mask(yaml.safe_dump(self.model_dump(), sort_keys=False, default_flow_style=None, width=1_000))
 
 
 def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> Config:

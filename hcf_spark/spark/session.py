@@ -66,7 +66,7 @@ def _with_local_defaults(builder: SparkSession.Builder, config: Config) -> Spark
         **DELTA,
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
-        "spark.ui.showConsoleProgress": "true",
+        "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
     }
     for key, value in defaults.items():
         builder = builder.config(key, value)

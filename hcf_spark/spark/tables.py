@@ -7,6 +7,7 @@ from pathlib import Path
 
 from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
@@ -71,7 +72,7 @@ class Tables:
             return self._spark.read.table(self._quoted(name))
         return self._spark.read.format("delta").load(self.location(name))
 
-    def overwrite(self, name: str, frame: DataFrame, schema: T.StructType | None = None, stamp: str = "") -> int:
+    def overwrite(self, name: str, frame: DataFrame, schema: T.StructType | None = None, stamp: str = "") -> None:
         """Replace the whole table in one commit; runs a job.
 
         Args:
@@ -79,9 +80,6 @@ class Tables:
             frame: its new content.
             schema: columns and types the table must have; None for the user's tables, whose schema is taken from the frame.
             stamp: kept with the commit, so that tables that belong together can be told (``require_same_stamp``).
-
-        Returns:
-            The table's new version.
         """
         writer = (
             _conform(frame, schema, name)
@@ -92,7 +90,6 @@ class Tables:
             writer.saveAsTable(self._quoted(name))
         else:
             writer.save(self.location(name))
-        return self.version(name)
 
     def replace_where(self, name: str, frame: DataFrame, schema: T.StructType, column: str, value: str) -> None:
         """Replace the rows whose ``column`` equals ``value`` by ``frame`` in one commit; runs a job."""
@@ -140,6 +137,13 @@ class Tables:
     def version(self, name: str) -> int:
         """The table's newest Delta version."""
         return self._delta(name).history(1).select("version").head()[0]
+
+    def input_version(self, name: str) -> int | None:
+        """Version of a table of the user's; None where it has none (a view, or another format)."""
+        try:
+            return self.version(name)
+        except AnalysisException:
+            return None
 
     def stamp(self, name: str) -> str:
         """The stamp of the table's newest commit ("" if it has none)."""

@@ -1,0 +1,185 @@
+"""Checks of the user's tables. Each row either passes or goes to quarantine with the first rule it breaks; none is lost."""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.window import Window as W
+
+from hcf_spark.errors import ConfigError, DataError
+from hcf_spark.spark import schemas
+from hcf_spark.spark.tables import Tables
+
+logger = logging.getLogger(__name__)
+
+_RULE = "_rule"
+_CONTENT = "_content"
+_KEYS_SHOWN = 5
+
+Rule = tuple[str, Column]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Rows that passed, and the others as (key, rule, row as JSON). Both lazy."""
+
+    good: DataFrame
+    bad: DataFrame
+
+
+def require_columns(frame: DataFrame, table: str, columns: Sequence[str]) -> None:
+    """Raises DataError if a column is missing."""
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise DataError(f"table {table} lacks the column {', '.join(missing)}; found {', '.join(frame.columns)}")
+
+
+def filter_where(frame: DataFrame, setting: str, condition: str | None) -> DataFrame:
+    """Rows for which ``condition`` (Spark SQL) holds; lazy.
+
+    Raises:
+        ConfigError: the condition is no SQL, or names a column that is not there.
+    """
+    if condition is None:
+        return frame
+    try:
+        chosen = frame.where(condition)
+        _ = chosen.schema
+    except AnalysisException as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{setting}: {condition!r} is no condition on columns {', '.join(frame.columns)}: {reason}") from error
+    return chosen
+
+
+def check_companies(companies: DataFrame) -> Checked:
+    """One row per company, ``company_id`` as string; lazy.
+
+    Raises:
+        DataError: ``company_id`` or ``name`` is missing.
+    """
+    return _check_entities(companies, "companies", "company_id")
+
+
+def check_products(products: DataFrame) -> Checked:
+    """One row per product, ``product_id`` as string, ``category`` added (null) if missing; lazy.
+
+    Raises:
+        DataError: ``product_id`` or ``name`` is missing.
+    """
+    checked = _check_entities(products, "products", "product_id")
+    if "category" in products.columns:
+        return checked
+    return Checked(checked.good.withColumn("category", F.lit(None).cast("string")), checked.bad)
+
+
+def check_usage(usage: DataFrame, company_ids: DataFrame, product_ids: DataFrame) -> Checked:
+    """One row per pair of a known company and a known product, as (company_id, product_id, weight double); lazy.
+
+    Args:
+        usage: company_id, product_id, weight (1 where null or missing), any others.
+        company_ids: company_id of every known company, distinct.
+        product_ids: product_id of every known product, distinct.
+
+    Raises:
+        DataError: ``company_id`` or ``product_id`` is missing.
+    """
+    require_columns(usage, "usage", ["company_id", "product_id"])
+    weight = F.col("weight").try_cast("double") if "weight" in usage.columns else F.lit(1.0)
+    given = F.col("weight").isNotNull() if "weight" in usage.columns else F.lit(True)
+    rows = (
+        usage.withColumn(_CONTENT, _as_json(usage.columns))
+        .withColumn("company_id", F.col("company_id").cast("string"))
+        .withColumn("product_id", F.col("product_id").cast("string"))
+        .withColumn("_weight", F.when(given, weight).otherwise(1.0))
+        .join(company_ids.select("company_id", F.lit(True).alias("_company")), "company_id", "left")
+        .join(product_ids.select("product_id", F.lit(True).alias("_product")), "product_id", "left")
+    )
+    finite = F.col("_weight").isNotNull() & ~F.isnan("_weight") & (F.abs("_weight") != float("inf"))
+    rules: list[Rule] = [
+        ("company_id is null or empty", _is_blank("company_id")),
+        ("product_id is null or empty", _is_blank("product_id")),
+        ("weight is not a finite number above 0", ~finite | (F.col("_weight") <= 0)),
+        ("company_id is not in companies", F.col("_company").isNull()),
+        ("product_id is not in products", F.col("_product").isNull()),
+    ]
+    rows = rows.withColumn(_RULE, _first_rule(rules))
+    rows = _with_duplicate_rule(rows, ["company_id", "product_id"])
+    good = rows.where(F.col(_RULE).isNull()).select("company_id", "product_id", F.col("_weight").alias("weight"))
+    return Checked(good, _bad(rows, F.concat_ws(" / ", "company_id", "product_id")))
+
+
+def _check_entities(frame: DataFrame, table: str, key: str) -> Checked:
+    require_columns(frame, table, [key, "name"])
+    rows = frame.withColumn(_CONTENT, _as_json(frame.columns)).withColumn(key, F.col(key).cast("string"))
+    rows = rows.withColumn(_RULE, _first_rule([(f"{key} is null or empty", _is_blank(key))]))
+    rows = _with_duplicate_rule(rows, [key])
+    return Checked(rows.where(F.col(_RULE).isNull()).select(*frame.columns), _bad(rows, F.col(key)))
+
+
+def _with_duplicate_rule(rows: DataFrame, keys: Sequence[str]) -> DataFrame:
+    """Of the sound rows with one key, the first by content stays; the rule of the others tells whether they say the same."""
+    name = "pair" if len(keys) > 1 else keys[0]
+    order = F.xxhash64(_CONTENT)
+    sound = W.partitionBy(*keys, F.col(_RULE).isNull())
+    ordered = sound.orderBy(order, _CONTENT)
+    differs = F.min(order).over(sound) != F.max(order).over(sound)
+    duplicate = F.when(differs, f"duplicate {name} with different content").otherwise(f"duplicate {name}")
+    first = F.row_number().over(ordered) == 1
+    return rows.withColumn(_RULE, F.when(F.col(_RULE).isNull() & ~first, duplicate).otherwise(F.col(_RULE)))
+
+
+def _first_rule(rules: Sequence[Rule]) -> Column:
+    return F.coalesce(*[F.when(broken, F.lit(rule)) for rule, broken in rules])
+
+
+def _is_blank(column: str) -> Column:
+    return F.col(column).isNull() | (F.trim(column) == "")
+
+
+def _as_json(columns: Sequence[str]) -> Column:
+    return F.to_json(F.struct(*[F.col(f"`{column}`") for column in columns]), {"ignoreNullFields": "false"})
+
+
+def _bad(rows: DataFrame, key: Column) -> DataFrame:
+    bad = rows.where(F.col(_RULE).isNotNull())
+    return bad.select(key.alias("key"), F.col(_RULE).alias("rule"), F.col(_CONTENT).alias("row"))
+
+
+def write_quarantine(tables: Tables, source_table: str, bad: DataFrame, n_rows: int, max_share: float) -> dict[str, int]:
+    """Put the bad rows of ``source_table`` in place of those of its last run, and tell the counts; runs jobs.
+
+    Args:
+        tables: where ``quarantine`` is.
+        source_table: the table or file the rows come from.
+        bad: (key, rule, row).
+        n_rows: number of all rows that were checked.
+        max_share: above this share of bad rows the job stops.
+
+    Returns:
+        Number of bad rows by rule.
+
+    Raises:
+        DataError: too many rows are bad (they are in quarantine all the same).
+    """
+    stamped = bad.select(
+        F.lit(source_table).alias("source_table"), "key", "rule", "row",
+        F.lit(uuid.uuid4().hex).alias("run_id"), F.current_timestamp().alias("at"),
+    )  # fmt: skip
+    tables.replace_where("quarantine", stamped, schemas.QUARANTINE, "source_table", source_table)
+    written = tables.read("quarantine", "this job").where(F.col("source_table") == source_table)
+    counts = {row["rule"]: row["count"] for row in written.groupBy("rule").count().orderBy("rule").collect()}
+    n_bad = sum(counts.values())
+    found = "; ".join(f"{rule}: {count}" for rule, count in counts.items())
+    if n_bad:
+        logger.warning("%s: %d of %d rows are in quarantine (%s)", source_table, n_bad, n_rows, found)
+    if n_bad > max_share * n_rows:
+        keys = [str(row["key"] or row["row"]) for row in written.orderBy("rule", "key", "row").limit(_KEYS_SHOWN).collect()]
+        raise DataError(
+            f"{source_table}: {n_bad} of {n_rows} rows are bad, more than input.max_quarantined_share={max_share} allows "
+            f"({found}); for example {', '.join(keys)}; see table quarantine at {tables.location('quarantine')}"
+        )
+    return counts

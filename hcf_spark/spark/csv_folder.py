@@ -1,0 +1,149 @@
+"""A folder of CSV files (RFC 4180, UTF-8) as frames. Broken records are told apart from good ones, and no good row is lost.
+
+Spark's own reader takes everything up to the next quote for one value when a quote is left open, and so swallows good rows without a word.
+Here a record that breaks RFC 4180 costs its first line only: reading goes on with the next one.
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pandas as pd
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from hcf_spark.errors import DataError
+
+BROKEN = "_broken_rule"
+RAW = "_broken_line"
+_MAX_FIELD_CHARACTERS = 64_000_000
+_ROWS_PER_BATCH = 2_000
+
+
+def read_csv(spark: SparkSession, file: Path, required: tuple[str, ...]) -> DataFrame:
+    """The records of a CSV file, all columns as strings; lazy (only the header is read here).
+
+    Args:
+        spark: the session.
+        file: a path that executors see too (a local disk, a mounted volume).
+        required: columns that must be in the header.
+
+    Returns:
+        The header's columns, and for a broken record only ``_broken_rule`` (what is wrong) and ``_broken_line`` (its first line).
+        An empty field is null.
+
+    Raises:
+        DataError: the file is missing, empty, not UTF-8 in its header, or lacks a required column, or its header repeats one.
+    """
+    header = _read_header(file, required)
+    schema = T.StructType([T.StructField(name, T.StringType()) for name in [*header, BROKEN, RAW]])
+    path = str(file.absolute())
+
+    def parse(_batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for _ in _batches:
+            yield from _parse_file(path, header)
+
+    return spark.range(1, numPartitions=1).mapInPandas(parse, schema)
+
+
+def _read_header(file: Path, required: tuple[str, ...]) -> list[str]:
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as stream:
+            header = next(csv.reader(stream, strict=True), None)
+    except FileNotFoundError as error:
+        raise DataError(f"{file} not found: the folder must hold companies.csv, products.csv and usage.csv") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{file}: the header cannot be read ({error}); it must be UTF-8 CSV (RFC 4180)") from error
+    if not header:
+        raise DataError(f"{file} is empty: its first line must name the columns ({', '.join(required)}, ...)")
+    missing = [name for name in required if name not in header]
+    if missing:
+        raise DataError(f"{file} lacks the column {', '.join(missing)}; found {', '.join(header)}")
+    folded = [name.strip().lower() for name in header]
+    bad = sorted({name for name in header if not name.strip() or folded.count(name.strip().lower()) > 1})
+    if bad:
+        raise DataError(f"{file}: column names must be given and differ (without regard to case); found {bad}")
+    return header
+
+
+def _parse_file(path: str, header: list[str]) -> Iterator[pd.DataFrame]:
+    columns = [*header, BROKEN, RAW]
+    rows: list[list[str | None]] = []
+    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        for fields, rule, line in parse_records(stream, len(header)):
+            rows.append([*fields, rule, line])
+            if len(rows) == _ROWS_PER_BATCH:
+                yield pd.DataFrame(rows, columns=columns, dtype=object)
+                rows = []
+    if rows:
+        yield pd.DataFrame(rows, columns=columns, dtype=object)
+
+
+def parse_records(stream: TextIO, width: int) -> Iterator[tuple[list[str | None], str | None, str | None]]:
+    """Records of an open CSV file after its header: (fields, None, None), or (nulls, rule, first line) for a broken one.
+
+    A broken record's further lines are read again as records of their own, so that an open quote swallows nothing.
+    """
+    csv.field_size_limit(_MAX_FIELD_CHARACTERS)
+    lines = _Lines(stream)
+    next(csv.reader(lines, strict=True), None)
+    empty: list[str | None] = [None] * width
+    while True:
+        lines.start_record()
+        try:
+            record = next(csv.reader(lines, strict=True), None)
+            rule = None if record is None else _record_rule(record, width)
+        except csv.Error as error:
+            record, rule = [], f"not RFC 4180: {error}"
+        if record is None:
+            return
+        if rule is not None:
+            yield empty, rule, lines.reread_after_first()
+        elif record:
+            yield [field or None for field in record], None, None
+
+
+def _record_rule(record: list[str], width: int) -> str | None:
+    if record and len(record) != width:
+        return f"{len(record)} fields where the header has {width}"
+    if any("\udc80" <= character <= "\udcff" for field in record if not field.isascii() for character in field):
+        return "not UTF-8"
+    return None
+
+
+class _Lines:
+    """Physical lines of a file, with the way back to the second line of the present record."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._waiting: list[str] = []
+        self._taken: list[str] = []
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._waiting.pop() if self._waiting else next(self._stream)
+        self._taken.append(line)
+        return line
+
+    def start_record(self) -> None:
+        self._taken = []
+
+    def reread_after_first(self) -> str:
+        """Put all lines of the present record but the first back; the first, without its end, is returned."""
+        self._waiting.extend(reversed(self._taken[1:]))
+        return self._taken[0].rstrip("\r\n").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def good_rows(frame: DataFrame) -> DataFrame:
+    """The sound records of ``read_csv``, without the two columns on broken ones."""
+    return frame.where(F.col(BROKEN).isNull()).drop(BROKEN, RAW)
+
+
+def broken_rows(frame: DataFrame) -> DataFrame:
+    """The broken records of ``read_csv`` as (key, rule, row) for the quarantine."""
+    broken = frame.where(F.col(BROKEN).isNotNull())
+    return broken.select(F.lit(None).cast("string").alias("key"), F.col(BROKEN).alias("rule"), F.col(RAW).alias("row"))

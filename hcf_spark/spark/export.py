@@ -1,0 +1,146 @@
+"""The Parquet snapshot that training and evaluation read, made from the matrix, the split and the text vectors."""
+
+import hashlib
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from hcf_spark.config import Config
+from hcf_spark.errors import DataError
+from hcf_spark.spark import split
+from hcf_spark.spark.draws import uniform
+from hcf_spark.spark.embed import build_text_vectors
+from hcf_spark.spark.interactions import MATRIX_TABLES
+from hcf_spark.spark.tables import Tables
+from hcf_spark.train.manifest import FILE, PADDING, DataFile, Manifest
+
+logger = logging.getLogger(__name__)
+
+_ROWS_PER_FILE = 20_000
+_READ = (*MATRIX_TABLES, "text_embeddings")
+
+
+def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
+    """Write the snapshot, or find the one that the same tables and settings gave before; runs jobs.
+
+    Returns:
+        Its folder, with a manifest.
+
+    Raises:
+        DataError: tables are missing or do not belong together, or no company of the matrix has text by this encoder.
+    """
+    build = tables.require_same_stamp(MATRIX_TABLES, "build_matrix")
+    embeddings = tables.read("text_embeddings", "embed_companies").where(F.col("encoder_id") == encoder_id)
+    first = embeddings.select(F.size("embedding")).head()
+    if first is None:
+        raise DataError(f"table text_embeddings has no vector by encoder {encoder_id}: run embed_companies with these settings")
+    versions = {name: tables.version(name) for name in _READ}
+    identity = [build, encoder_id, versions, config.model_dump(include={"text", "split", "seed"}),
+                config.evaluation.max_companies, config.train.processes]  # fmt: skip
+    snapshot_id = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    folder = Path(config.output).absolute() / "snapshots" / snapshot_id
+    if (folder / FILE).exists():
+        logger.info("snapshot %s is there already", snapshot_id)
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+    companies = tables.read("company_vocab", "build_matrix")
+    cells = split.with_part(
+        tables.read("company_product", "build_matrix"), companies.select("company_idx", "held_out"), config.split, config.seed
+    )
+    vectors = build_text_vectors(embeddings, encoder_id, config.text.columns)
+    text = with_text(companies, vectors, first[0])
+    rows = build_company_rows(cells).join(text.select("company_idx", "text"), "company_idx")
+    _write_train(rows, folder, config.train.processes)
+    _write_test(rows, folder, config)
+    Manifest(
+        snapshot_id=snapshot_id,
+        n_companies=companies.where(~F.col("held_out")).count(),
+        n_products=tables.read("product_vocab", "build_matrix").count(),
+        text_dimension=first[0],
+        encoder_id=encoder_id,
+        seed=config.seed,
+        train=_list_files(folder, "train"),
+        test=_list_files(folder, "test"),
+        table_versions=versions,
+    ).write(folder)
+    return folder
+
+
+def with_text(companies: DataFrame, vectors: DataFrame, dimension: int) -> DataFrame:
+    """Add ``text`` to companies: the vector of (company_id, embedding), zeros where there is none. Lazy."""
+    nothing = F.array_repeat(F.lit(0.0).cast("float"), dimension)
+    joined = companies.join(vectors.select("company_id", F.col("embedding").alias("text")), "company_id", "left")
+    return joined.withColumn("text", F.coalesce("text", nothing))
+
+
+def build_company_rows(cells: DataFrame) -> DataFrame:
+    """One row per company with its products by part.
+
+    Args:
+        cells: company_idx, product_idx, part.
+
+    Returns:
+        company_idx, and a sorted list of product_idx for each part, empty where there is none. Lazy.
+    """
+    parts = (split.TRAIN, split.VALID_WARM, split.VALID_COLD, split.TEST_WARM, split.TEST_COLD)
+    return cells.groupBy("company_idx").agg(*[_products_of(part).alias(part) for part in parts])
+
+
+def _products_of(part: str) -> Column:
+    return F.sort_array(F.collect_list(F.when(F.col(split.PART) == part, F.col("product_idx").cast("int"))))
+
+
+def _write_train(rows: DataFrame, folder: Path, processes: int) -> None:
+    seen = rows.where(F.size(split.TEST_COLD) == 0).select(
+        "company_idx",
+        (F.size(split.VALID_COLD) > 0).alias("validation_cold"),
+        "text",
+        F.col(split.TRAIN).alias("known"),
+        F.concat(split.VALID_WARM, split.VALID_COLD).alias("held"),
+    )
+    count, known, held = seen.agg(F.count(F.lit(1)), F.max(F.size("known")), F.max(F.size("held"))).head()
+    shards = processes * max(1, -(-count // (processes * _ROWS_PER_FILE)))
+    (
+        seen.withColumn("known", _padded("known", known))
+        .withColumn("held", _padded("held", held))
+        .withColumn("shard", F.pmod("company_idx", F.lit(shards)))
+        .repartition(shards, "shard")
+        .sortWithinPartitions("shard", "company_idx")
+        .write.mode("overwrite")
+        .partitionBy("shard")
+        .parquet(str(folder / "train"))
+    )
+
+
+def _padded(column: str, width: int) -> Column:
+    """A list at a fixed length (at least 1), since ragged ones do not become tensors."""
+    padding = F.array_repeat(F.lit(PADDING), max(width, 1))
+    return F.slice(F.concat(column, padding), 1, max(width, 1))
+
+
+def _write_test(rows: DataFrame, folder: Path, config: Config) -> None:
+    warm = rows.where(F.size(split.TEST_WARM) > 0).select(
+        "company_idx", F.lit("warm").alias("regime"), "text",
+        F.sort_array(F.concat(split.TRAIN, split.VALID_WARM, split.VALID_COLD)).alias("known"),
+        F.col(split.TEST_WARM).alias("hidden"),
+    )  # fmt: skip
+    cold = rows.where(F.size(split.TEST_COLD) > 0).select(
+        "company_idx", F.lit("cold").alias("regime"), "text",
+        F.slice(split.TRAIN, 1, 0).alias("known"), F.col(split.TEST_COLD).alias("hidden"),
+    )  # fmt: skip
+    drawn = uniform(config.seed, "judged", F.col("company_idx"))
+    limit = config.evaluation.max_companies
+    judged = [regime.orderBy(drawn, "company_idx").limit(limit) for regime in (warm, cold)]
+    judged[0].unionByName(judged[1]).orderBy("regime", "company_idx").write.mode("overwrite").parquet(str(folder / "test"))
+
+
+def _list_files(folder: Path, part: str) -> tuple[DataFile, ...]:
+    paths = sorted((folder / part).rglob("*.parquet"))
+    files = [DataFile(str(path.relative_to(folder)), pq.ParquetFile(path).metadata.num_rows) for path in paths]
+    return tuple(file for file in files if file.rows)

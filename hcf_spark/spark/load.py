@@ -1,0 +1,62 @@
+"""The three input tables from a folder of CSV files or from the sample world."""
+
+import logging
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from hcf_spark.config import Config
+from hcf_spark.errors import ConfigError, DataError
+from hcf_spark.spark.checks import write_quarantine
+from hcf_spark.spark.csv_folder import broken_rows, good_rows, read_csv
+from hcf_spark.spark.tables import Tables
+
+logger = logging.getLogger(__name__)
+
+_REQUIRED = {
+    "companies": ("company_id", "name"),
+    "products": ("product_id", "name"),
+    "usage": ("company_id", "product_id"),
+}
+
+
+def load_tables(spark: SparkSession, tables: Tables, config: Config) -> None:
+    """Fill the tables companies, products and usage as ``input.source`` says; runs jobs.
+
+    Raises:
+        ConfigError: ``input.source`` is csv and ``input.folder`` is not set.
+        DataError: a file is missing, empty or broken beyond ``input.max_quarantined_share``.
+    """
+    if config.input.source == "tables":
+        logger.info("input.source is tables: companies, products and usage are taken as they are")
+    elif config.input.source == "csv":
+        if config.input.folder is None:
+            raise ConfigError("input.source is csv, but input.folder is not set: name the folder with the three CSV files")
+        load_csv_folder(spark, tables, Path(config.input.folder), config.input.max_quarantined_share)
+    else:
+        load_sample_world(spark, tables, config)
+
+
+def load_csv_folder(spark: SparkSession, tables: Tables, folder: Path, max_quarantined_share: float) -> None:
+    """Load companies.csv, products.csv and usage.csv, all columns kept, broken records to quarantine; runs jobs."""
+    frames = {name: read_csv(spark, folder / f"{name}.csv", required) for name, required in _REQUIRED.items()}
+    for name, frame in frames.items():
+        n_good, n_bad = (frame.where(f"_broken_rule IS {which} NULL").count() for which in ("", "NOT"))
+        write_quarantine(tables, f"{name}.csv", broken_rows(frame), n_good + n_bad, max_quarantined_share)
+        if n_good == 0:
+            raise DataError(f"{folder / name}.csv has a header and no sound row")
+        tables.overwrite(name, good_rows(frame))
+        logger.info("%s: %s rows from %s", name, f"{n_good:,}", folder / f"{name}.csv")
+
+
+def load_sample_world(spark: SparkSession, tables: Tables, config: Config) -> None:
+    """Load the seeded sample world and its truth; runs jobs."""
+    from hcf_spark.spark.sample_world import build_sample_world
+
+    world = build_sample_world(spark, config.sample, config.seed)
+    for name, frame in (
+        ("companies", world.companies), ("products", world.products), ("usage", world.usage), ("sample_truth", world.truth),
+    ):  # fmt: skip
+        tables.overwrite(name, frame)
+        logger.info("%s: %s rows of the sample world", name, f"{tables.read(name, 'this job').agg(F.count('*')).head()[0]:,}")

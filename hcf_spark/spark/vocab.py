@@ -1,0 +1,71 @@
+"""Vocabularies: the user's string ids to dense integers from 0."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.window import Window as W
+
+from hcf_spark.spark.draws import uniform
+
+_BUCKETS = 256
+
+
+def build_company_vocab(companies: DataFrame, cold_share: float, seed: int) -> DataFrame:
+    """Every company with its index, and whether it is held out of filter, vocabulary and training.
+
+    Training companies come first, so that 0 .. (their number - 1) are theirs.
+
+    Args:
+        companies: company_id, distinct.
+        cold_share: share of companies held out, drawn by seed.
+        seed: of the draw.
+
+    Returns:
+        company_id, company_idx, held_out. Lazy.
+    """
+    held_out = uniform(seed, "held out", F.col("company_id")) < cold_share
+    vocab = companies.select("company_id", held_out.alias("held_out"))
+    return with_dense_index(vocab, "company_id", "company_idx", F.col("held_out").cast("int")).select(
+        "company_id", "company_idx", "held_out"
+    )
+
+
+def build_product_vocab(products: DataFrame, kept: DataFrame) -> DataFrame:
+    """Products that the filter kept, with their index.
+
+    Args:
+        products: product_id, name, category.
+        kept: product_id, distinct.
+
+    Returns:
+        product_id, product_idx, name, category. Lazy.
+    """
+    vocab = products.join(kept, "product_id", "left_semi")
+    return with_dense_index(vocab, "product_id", "product_idx", F.lit(0)).select(
+        "product_id", "product_idx", "name", "category"
+    )
+
+
+def with_dense_index(frame: DataFrame, key: str, index: str, group: Column) -> DataFrame:
+    """Add ``index``, 0 .. n-1 without gaps, ordered by ``group``, then by a hash of ``key``.
+
+    Rows are numbered inside hash buckets and the buckets' offsets added, so that no single task sees all rows.
+
+    Args:
+        frame: ``key`` distinct.
+        key: string column.
+        index: name of the new column (long).
+        group: integer column expression; lower groups come first.
+
+    Returns:
+        The frame with ``index``. Lazy.
+    """
+    bucket = F.pmod(F.xxhash64(key), F.lit(_BUCKETS))
+    placed = frame.withColumn("_bucket", group * _BUCKETS + bucket)
+    sizes = placed.groupBy("_bucket").agg(F.count(F.lit(1)).alias("_size"))
+    before = W.partitionBy(F.lit(0)).orderBy("_bucket").rowsBetween(W.unboundedPreceding, -1)
+    offsets = sizes.select("_bucket", F.coalesce(F.sum("_size").over(before), F.lit(0)).alias("_offset"))
+    position = F.row_number().over(W.partitionBy("_bucket").orderBy(F.xxhash64(key), key)) - 1
+    numbered = placed.withColumn("_position", position).join(F.broadcast(offsets), "_bucket")
+    return numbered.withColumn(index, (F.col("_offset") + F.col("_position")).cast("long")).drop(
+        "_bucket", "_offset", "_position"
+    )

@@ -1,0 +1,112 @@
+"""A snapshot as the matrices that closed-form models and the evaluation need, on one machine and bounded in rows."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import scipy.sparse as sp
+
+from hcf_spark.models.companies import Companies, Holdout, Regimes
+from hcf_spark.train.manifest import DataFile, Manifest
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the models are fitted, chosen and judged on.
+
+    Attributes:
+        inner: training companies without those and without the interactions that are for validation.
+        validation: to choose settings and thresholds on, after fitting on ``inner``.
+        full: all training companies and interactions; what is finally fitted on.
+        test: to be looked at once.
+    """
+
+    inner: Companies
+    validation: Regimes
+    full: Companies
+    test: Regimes
+
+
+def read_snapshot(folder: Path, manifest: Manifest, max_fit: int, max_judged: int, seed: int) -> Snapshot:
+    """Read a snapshot.
+
+    Args:
+        folder: of the snapshot.
+        manifest: its manifest.
+        max_fit: at most this many training companies are read, drawn by seed.
+        max_judged: at most this many companies in each regime of the validation set, drawn by seed.
+        seed: of the draws.
+    """
+    rows = _read(folder, manifest.train, ["company_idx", "validation_cold", "text", "known", "held"])
+    if len(rows) > max_fit:
+        logger.info("closed-form models are fitted on %s of %s training companies (evaluation.max_fit_companies)",
+                    f"{max_fit:,}", f"{len(rows):,}")  # fmt: skip
+        rows = rows.take(pa.array(_draw(len(rows), max_fit, seed)))
+    products = manifest.n_products
+    index = rows["company_idx"].to_numpy().astype(np.int64)
+    text = _vectors(rows["text"], manifest.text_dimension)
+    known, held = _matrix(rows["known"], products), _matrix(rows["held"], products)
+    is_cold = rows["validation_cold"].to_numpy()
+    inner_rows = np.flatnonzero(~is_cold)
+    inner = Companies(text[inner_rows], known[inner_rows], index[inner_rows])
+
+    warm_rows = inner_rows[np.diff(held[inner_rows].indptr) > 0]
+    warm_rows = warm_rows[_draw(len(warm_rows), max_judged, seed)]
+    cold_rows = np.flatnonzero(is_cold)
+    cold_rows = cold_rows[_draw(len(cold_rows), max_judged, seed)]
+    validation = Regimes(
+        warm=Holdout(Companies(text[warm_rows], known[warm_rows], index[warm_rows]), held[warm_rows]),
+        cold=Holdout(_unseen(text[cold_rows], products), held[cold_rows]),
+    )
+    full = Companies(text, (known + held).tocsr(), index)
+    return Snapshot(inner, validation, full, _read_test(folder, manifest))
+
+
+def _read_test(folder: Path, manifest: Manifest) -> Regimes:
+    rows = _read(folder, manifest.test, ["company_idx", "regime", "text", "known", "hidden"])
+    regime = np.asarray(rows["regime"].to_pylist())
+    text = _vectors(rows["text"], manifest.text_dimension)
+    known, hidden = (_matrix(rows[column], manifest.n_products) for column in ("known", "hidden"))
+    index = rows["company_idx"].to_numpy().astype(np.int64)
+    warm, cold = np.flatnonzero(regime == "warm"), np.flatnonzero(regime == "cold")
+    return Regimes(
+        warm=Holdout(Companies(text[warm], known[warm], index[warm]), hidden[warm]),
+        cold=Holdout(_unseen(text[cold], manifest.n_products), hidden[cold]),
+    )
+
+
+def _unseen(text: np.ndarray, n_products: int) -> Companies:
+    nothing = sp.csr_matrix((len(text), n_products), dtype=np.float32)
+    return Companies(text, nothing, np.full(len(text), -1, np.int64))
+
+
+def _read(folder: Path, files: tuple[DataFile, ...], columns: list[str]) -> pa.Table:
+    parts = [pq.ParquetFile(folder / file.path).read(columns=columns) for file in files]
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def _draw(n: int, at_most: int, seed: int) -> np.ndarray:
+    if n <= at_most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng([seed, n]).choice(n, at_most, replace=False))
+
+
+def _vectors(column: pa.ChunkedArray, dimension: int) -> np.ndarray:
+    values = pa.concat_arrays(column.chunks).flatten() if column.num_chunks else pa.array([], pa.float32())
+    return values.to_numpy(zero_copy_only=False).astype(np.float32, copy=False).reshape(-1, dimension)
+
+
+def _matrix(column: pa.ChunkedArray, n_products: int) -> sp.csr_matrix:
+    """(rows, P) float32 CSR of lists of product_idx; negative entries are padding."""
+    lists = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.list_(pa.int32()))
+    lengths = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+    row = np.repeat(np.arange(len(lists)), lengths)
+    product = lists.flatten().to_numpy(zero_copy_only=False)
+    real = product >= 0
+    ones = np.ones(int(real.sum()), np.float32)
+    return sp.csr_matrix((ones, (row[real], product[real])), shape=(len(lists), n_products))
