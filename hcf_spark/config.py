@@ -98,6 +98,7 @@ class TrainSettings(_Settings):
     dropout: Share
     learning_rate: Positive
     weight_decay: Annotated[float, Field(ge=0)]
+    company_l2: Annotated[float, Field(ge=0)]
     huber_delta: Positive
     positive_weight: Positive
 

@@ -1,7 +1,7 @@
 """The contract of every model: fit on companies, score any company, read a vector out of it, travel as plain arrays."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -11,9 +11,11 @@ Settings = Mapping[str, Any]
 
 
 class Model(Protocol):
-    """A fitted model over P products. Scores are comparable within a row and across rows of one model, not across models."""
+    """A fitted model over P products. Its scores are comparable within and across rows, not with another model's."""
 
-    name: ClassVar[str]
+    @property
+    def name(self) -> str:
+        """What the model is called in tables and files; a class attribute serves where it is always the same."""
 
     def score(self, companies: Companies) -> np.ndarray:
         """(B, P) float32 scores, known products included (the caller leaves them out); finite."""
@@ -27,15 +29,3 @@ class Model(Protocol):
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """The model that ``arrays`` were taken from."""
-
-
-class Candidate(Protocol):
-    """A kind of model as the harness sees it: settings to try, and a way to fit one of them."""
-
-    name: str
-
-    def settings(self) -> list[Settings]:
-        """Every setting to be compared on validation, at least one."""
-
-    def fit(self, train: Companies, settings: Settings, seed: int) -> Model:
-        """The model fitted on ``train`` only; the same seed gives the same model."""

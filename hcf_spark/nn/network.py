@@ -9,17 +9,18 @@ class DeepCF(nn.Module):
 
     The paper (arXiv 2410.20325, stage 2) starts the company side of deep collaborative filtering at the text vector and
     fine-tunes it on the company x product matrix. So u_i = e_i + delta_i for a company seen in training, delta starting at 0
-    and held near it by weight decay, and u = e for any other company; e is the text vector, centred and of length 1. With
+    and held near it by an L2 penalty (``companies_l2``), and u = e for any other company; e is the text vector, centred and of length 1. With
     ``text_start=False`` (the paper's "DCF only") u_i is a free vector that starts at random, and an unseen company gets their mean.
-    g is ``depth`` layers of Linear, LayerNorm, GELU and dropout; b starts at the log odds of each product's share of companies.
+    g is ``depth`` residual blocks, u <- u + W2 dropout(GELU(W1 u)), W2 starting at 0; b starts at the log odds of each
+    product's share of companies, so that training starts at popularity.
 
     Args:
         n_companies: number of training companies, the rows of delta.
         n_products: P.
         text_dimension: D.
         hidden_size: H.
-        depth: number of hidden layers; 0 scores the company vector itself.
-        dropout: after each hidden layer.
+        depth: number of residual blocks; 0 scores the company vector itself.
+        dropout: inside each block.
         text_start: whether company vectors start at their text.
     """
 
@@ -40,13 +41,8 @@ class DeepCF(nn.Module):
             nn.init.zeros_(self.companies.weight)
         else:
             nn.init.normal_(self.companies.weight, std=text_dimension**-0.5)
-        layers: list[nn.Module] = []
-        size = text_dimension
-        for _ in range(depth):
-            layers += [nn.Linear(size, hidden_size), nn.LayerNorm(hidden_size), nn.GELU(), nn.Dropout(dropout)]
-            size = hidden_size
-        self.hidden = nn.Sequential(*layers)
-        self.products = nn.Linear(size, n_products)
+        self.blocks = nn.ModuleList(_Block(text_dimension, hidden_size, dropout) for _ in range(depth))
+        self.products = nn.Linear(text_dimension, n_products)
         nn.init.normal_(self.products.weight, std=0.02)
 
     def start_at_shares(self, product_shares: torch.Tensor) -> None:
@@ -67,6 +63,21 @@ class DeepCF(nn.Module):
             return text + torch.where(seen, own, 0.0)
         return torch.where(seen, own, self.companies.weight.mean(dim=0))
 
+    def companies_l2(self, index: torch.Tensor) -> torch.Tensor:
+        """Mean squared length of the vectors that training adds to (B,) companies, all of them seen; scalar float32."""
+        return self.companies(index).square().sum(dim=1).mean()
+
     def forward(self, text: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """(B, P) float32 logits; arguments as of ``company_vectors``."""
-        return self.products(self.hidden(self.company_vectors(text, index)))
+        hidden = self.company_vectors(text, index)
+        for block in self.blocks:
+            hidden = hidden + block(hidden)
+        return self.products(hidden)
+
+
+class _Block(nn.Sequential):
+    def __init__(self, size: int, hidden_size: int, dropout: float) -> None:
+        last = nn.Linear(hidden_size, size)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        super().__init__(nn.Linear(size, hidden_size), nn.GELU(), nn.Dropout(dropout), last)

@@ -3,7 +3,7 @@
 import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
@@ -25,8 +25,9 @@ Rule = tuple[str, Column]
 
 @dataclass(frozen=True)
 class Checked:
-    """Rows that passed, and the others as (key, rule, row as JSON). Both lazy."""
+    """All rows, those that passed, and the others as (key, rule, row as JSON). All lazy."""
 
+    rows: DataFrame
     good: DataFrame
     bad: DataFrame
 
@@ -73,7 +74,7 @@ def check_products(products: DataFrame) -> Checked:
     checked = _check_entities(products, "products", "product_id")
     if "category" in products.columns:
         return checked
-    return Checked(checked.good.withColumn("category", F.lit(None).cast("string")), checked.bad)
+    return replace(checked, good=checked.good.withColumn("category", F.lit(None).cast("string")))
 
 
 def check_usage(usage: DataFrame, company_ids: DataFrame, product_ids: DataFrame) -> Checked:
@@ -109,7 +110,7 @@ def check_usage(usage: DataFrame, company_ids: DataFrame, product_ids: DataFrame
     rows = rows.withColumn(_RULE, _first_rule(rules))
     rows = _with_duplicate_rule(rows, ["company_id", "product_id"])
     good = rows.where(F.col(_RULE).isNull()).select("company_id", "product_id", F.col("_weight").alias("weight"))
-    return Checked(good, _bad(rows, F.concat_ws(" / ", "company_id", "product_id")))
+    return Checked(usage, good, _bad(rows, F.concat_ws(" / ", "company_id", "product_id")))
 
 
 def _check_entities(frame: DataFrame, table: str, key: str) -> Checked:
@@ -117,7 +118,7 @@ def _check_entities(frame: DataFrame, table: str, key: str) -> Checked:
     rows = frame.withColumn(_CONTENT, _as_json(frame.columns)).withColumn(key, F.col(key).cast("string"))
     rows = rows.withColumn(_RULE, _first_rule([(f"{key} is null or empty", _is_blank(key))]))
     rows = _with_duplicate_rule(rows, [key])
-    return Checked(rows.where(F.col(_RULE).isNull()).select(*frame.columns), _bad(rows, F.col(key)))
+    return Checked(frame, rows.where(F.col(_RULE).isNull()).select(*frame.columns), _bad(rows, F.col(key)))
 
 
 def _with_duplicate_rule(rows: DataFrame, keys: Sequence[str]) -> DataFrame:
@@ -149,30 +150,29 @@ def _bad(rows: DataFrame, key: Column) -> DataFrame:
     return bad.select(key.alias("key"), F.col(_RULE).alias("rule"), F.col(_CONTENT).alias("row"))
 
 
-def write_quarantine(tables: Tables, source_table: str, bad: DataFrame, n_rows: int, max_share: float) -> dict[str, int]:
+def write_quarantine(tables: Tables, source_table: str, checked: Checked, max_share: float) -> dict[str, int]:
     """Put the bad rows of ``source_table`` in place of those of its last run, and tell the counts; runs jobs.
 
     Args:
         tables: where ``quarantine`` is.
         source_table: the table or file the rows come from.
-        bad: (key, rule, row).
-        n_rows: number of all rows that were checked.
+        checked: its rows.
         max_share: above this share of bad rows the job stops.
 
     Returns:
         Number of bad rows by rule.
 
     Raises:
-        DataError: too many rows are bad (they are in quarantine all the same).
+        DataError: too many rows are bad (they are in quarantine all the same), or none is sound.
     """
-    stamped = bad.select(
+    stamped = checked.bad.select(
         F.lit(source_table).alias("source_table"), "key", "rule", "row",
         F.lit(uuid.uuid4().hex).alias("run_id"), F.current_timestamp().alias("at"),
     )  # fmt: skip
     tables.replace_where("quarantine", stamped, schemas.QUARANTINE, "source_table", source_table)
     written = tables.read("quarantine", "this job").where(F.col("source_table") == source_table)
     counts = {row["rule"]: row["count"] for row in written.groupBy("rule").count().orderBy("rule").collect()}
-    n_bad = sum(counts.values())
+    n_rows, n_bad = checked.rows.count(), sum(counts.values())
     found = "; ".join(f"{rule}: {count}" for rule, count in counts.items())
     if n_bad:
         logger.warning("%s: %d of %d rows are in quarantine (%s)", source_table, n_bad, n_rows, found)
@@ -182,4 +182,6 @@ def write_quarantine(tables: Tables, source_table: str, bad: DataFrame, n_rows: 
             f"{source_table}: {n_bad} of {n_rows} rows are bad, more than input.max_quarantined_share={max_share} allows "
             f"({found}); for example {', '.join(keys)}; see table quarantine at {tables.location('quarantine')}"
         )
+    if n_bad == n_rows:
+        raise DataError(f"{source_table} has no sound row of {n_rows}: check it, and the setting input.{source_table}_where")
     return counts

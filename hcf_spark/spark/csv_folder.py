@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from hcf_spark.errors import DataError
+from hcf_spark.spark.checks import Checked
 
 BROKEN = "_broken_rule"
 RAW = "_broken_line"
@@ -138,12 +139,11 @@ class _Lines:
         return self._taken[0].rstrip("\r\n").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def good_rows(frame: DataFrame) -> DataFrame:
-    """The sound records of ``read_csv``, without the two columns on broken ones."""
-    return frame.where(F.col(BROKEN).isNull()).drop(BROKEN, RAW)
-
-
-def broken_rows(frame: DataFrame) -> DataFrame:
-    """The broken records of ``read_csv`` as (key, rule, row) for the quarantine."""
+def check_records(frame: DataFrame) -> Checked:
+    """The records of ``read_csv``: the sound ones without the columns on broken ones, and the broken ones; lazy."""
     broken = frame.where(F.col(BROKEN).isNotNull())
-    return broken.select(F.lit(None).cast("string").alias("key"), F.col(BROKEN).alias("rule"), F.col(RAW).alias("row"))
+    return Checked(
+        rows=frame,
+        good=frame.where(F.col(BROKEN).isNull()).drop(BROKEN, RAW),
+        bad=broken.select(F.lit(None).cast("string").alias("key"), F.col(BROKEN).alias("rule"), F.col(RAW).alias("row")),
+    )

@@ -9,9 +9,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from hcf_spark.config import Config
-from hcf_spark.errors import DataError
 from hcf_spark.spark import schemas
-from hcf_spark.spark.checks import check_companies, check_products, check_usage, filter_where, write_quarantine
+from hcf_spark.spark.checks import Checked, check_companies, check_products, check_usage, filter_where, write_quarantine
 from hcf_spark.spark.filters import filter_sparse
 from hcf_spark.spark.tables import Tables
 from hcf_spark.spark.vocab import build_company_vocab, build_product_vocab
@@ -19,7 +18,7 @@ from hcf_spark.spark.vocab import build_company_vocab, build_product_vocab
 logger = logging.getLogger(__name__)
 
 MATRIX_TABLES = ("company_vocab", "product_vocab", "company_product")
-_INPUTS = ("companies", "products", "usage")
+INPUT_TABLES = ("companies", "products", "usage")
 
 
 @dataclass(frozen=True)
@@ -50,30 +49,20 @@ def build_matrix(tables: Tables, config: Config) -> MatrixReport:
     Raises:
         DataError: a table or column is missing, too many rows are bad, or the filter leaves nothing.
     """
-    raw = {name: tables.read(name, "you or load_tables") for name in _INPUTS}
-    versions = {name: tables.input_version(name) for name in _INPUTS}
-    quarantined = {}
+    checked = read_checked(tables, config)
+    versions = {name: tables.input_version(name) for name in INPUT_TABLES}
+    limit = config.input.max_quarantined_share
+    quarantined = {name: write_quarantine(tables, name, table, limit) for name, table in checked.items()}
+    companies, products, usage = (checked[name].good for name in INPUT_TABLES)
 
-    chosen = {
-        name: filter_where(raw[name], f"input.{name}_where", getattr(config.input, f"{name}_where")) for name in _INPUTS
-    }
-    companies = check_companies(chosen["companies"])
-    products = check_products(chosen["products"])
-    usage = check_usage(chosen["usage"], _ids(raw["companies"], "company_id"), _ids(raw["products"], "product_id"))
-    for name, checked in (("companies", companies), ("products", products), ("usage", usage)):
-        n_rows = chosen[name].count()
-        quarantined[name] = write_quarantine(tables, name, checked.bad, n_rows, config.input.max_quarantined_share)
-        if n_rows == sum(quarantined[name].values()):
-            raise DataError(f"table {name} has no sound row of {n_rows}: check it, and input.{name}_where if that is set")
-
-    vocab = build_company_vocab(companies.good, config.split.cold_share, config.seed)
+    vocab = build_company_vocab(companies, config.split.cold_share, config.seed)
     interactions = (
-        usage.good.join(products.good.select("product_id"), "product_id", "left_semi")
+        usage.join(products.select("product_id"), "product_id", "left_semi")
         .join(vocab.select("company_id", "held_out"), "company_id")
         .localCheckpoint()
     )
     kept, sizes = filter_sparse(interactions.where(~F.col("held_out")), config.filter)
-    product_vocab = build_product_vocab(products.good, kept.select("product_id").distinct())
+    product_vocab = build_product_vocab(products, kept.select("product_id").distinct())
     cells = kept.unionByName(interactions.where(F.col("held_out")))
     report = MatrixReport(
         _build_id(config, versions), [size.to_dict() for size in sizes], quarantined, versions
@@ -92,6 +81,25 @@ def _write(
     matrix = cells.join(company_idx, "company_id").join(product_idx, "product_id")
     tables.overwrite("company_product", matrix, schemas.COMPANY_PRODUCT, stamp)
     return report
+
+
+def read_checked(tables: Tables, config: Config) -> dict[str, Checked]:
+    """The three input tables, chosen by the ``input.*_where`` conditions and checked; lazy.
+
+    A pair is checked against all companies and products that the tables hold, chosen or not.
+
+    Raises:
+        ConfigError: a condition is no SQL on the table's columns.
+        DataError: a table or column is missing.
+    """
+    raw = {name: tables.read(name, "you or load_tables") for name in INPUT_TABLES}
+    chosen = {
+        name: filter_where(frame, f"input.{name}_where", getattr(config.input, f"{name}_where"))
+        for name, frame in raw.items()
+    }
+    checked = {"companies": check_companies(chosen["companies"]), "products": check_products(chosen["products"])}
+    ids = (_ids(raw["companies"], "company_id"), _ids(raw["products"], "product_id"))
+    return {**checked, "usage": check_usage(chosen["usage"], *ids)}
 
 
 def _ids(frame: DataFrame, key: str) -> DataFrame:

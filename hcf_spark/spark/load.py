@@ -4,12 +4,11 @@ import logging
 from pathlib import Path
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from hcf_spark.config import Config
-from hcf_spark.errors import ConfigError, DataError
+from hcf_spark.errors import ConfigError
 from hcf_spark.spark.checks import write_quarantine
-from hcf_spark.spark.csv_folder import broken_rows, good_rows, read_csv
+from hcf_spark.spark.csv_folder import check_records, read_csv
 from hcf_spark.spark.tables import Tables
 
 logger = logging.getLogger(__name__)
@@ -42,12 +41,11 @@ def load_csv_folder(spark: SparkSession, tables: Tables, folder: Path, max_quara
     """Load companies.csv, products.csv and usage.csv, all columns kept, broken records to quarantine; runs jobs."""
     frames = {name: read_csv(spark, folder / f"{name}.csv", required) for name, required in _REQUIRED.items()}
     for name, frame in frames.items():
-        n_good, n_bad = (frame.where(f"_broken_rule IS {which} NULL").count() for which in ("", "NOT"))
-        write_quarantine(tables, f"{name}.csv", broken_rows(frame), n_good + n_bad, max_quarantined_share)
-        if n_good == 0:
-            raise DataError(f"{folder / name}.csv has a header and no sound row")
-        tables.overwrite(name, good_rows(frame))
-        logger.info("%s: %s rows from %s", name, f"{n_good:,}", folder / f"{name}.csv")
+        checked = check_records(frame)
+        write_quarantine(tables, f"{name}.csv", checked, max_quarantined_share)
+        tables.overwrite(name, checked.good)
+        n_rows = tables.read(name, "this job").count()
+        logger.info("%s: %s rows from %s", name, f"{n_rows:,}", folder / f"{name}.csv")
 
 
 def load_sample_world(spark: SparkSession, tables: Tables, config: Config) -> None:
@@ -59,4 +57,4 @@ def load_sample_world(spark: SparkSession, tables: Tables, config: Config) -> No
         ("companies", world.companies), ("products", world.products), ("usage", world.usage), ("sample_truth", world.truth),
     ):  # fmt: skip
         tables.overwrite(name, frame)
-        logger.info("%s: %s rows of the sample world", name, f"{tables.read(name, 'this job').agg(F.count('*')).head()[0]:,}")
+        logger.info("%s: %s rows of the sample world", name, f"{tables.read(name, 'this job').count():,}")

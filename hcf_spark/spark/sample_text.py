@@ -1,7 +1,8 @@
 """Names and texts of the sample world: invented names, word lists per theme, sentences that tell part of the truth.
 
-Every company text is put together from sentence templates. A telling sentence fills its slots from the word lists of the company's industry,
-its community or a category of a product it uses; a general one only from words that all companies share.
+A text is put together from sentence templates. A telling sentence fills its slots with words of the company's
+industry or community, of a category of products it uses, or with a product's name; a general one with words that all
+companies share.
 """
 
 from collections.abc import Sequence
@@ -41,35 +42,45 @@ class Dice:
 
 # Names. Runs of consonants and runs of vowels alternate, so different choices never spell the same word.
 
-_ONSETS = "b br d dr f fl g gr h j k l m n p pr r s t tr v vr w z".split()
-_VOWELS = "a e i o u".split()
-_CLUSTERS = "ld rv nt st mb lk ndr lt rm nd sp rd lm rn mp lv rst ngl rl nv lf tr dr rb".split()
-_SINGLES = "b d f k l m n p r s t v".split()
-_CODAS = "n r s l m x".split()
+_ONSETS = (*"bdfghjklmnprstvwz", "br", "dr", "fl", "gr", "pr", "tr", "vr")
+_VOWELS = tuple("aeiou")
+_CLUSTERS = (
+    *("ld", "lf", "lk", "lm", "lt", "lv", "mb", "mp", "nd", "ndr", "ngl", "nt", "nv"),
+    *("rb", "rd", "rl", "rm", "rn", "rst", "rv", "sp", "st", "dr", "tr"),
+)
+_SINGLES = tuple("bdfklmnprstv")
+_CODAS = tuple("nrslmx")
 
 _COMPANY_WORD = (_ONSETS, _VOWELS, _CLUSTERS, _VOWELS, _SINGLES, _VOWELS, _CODAS)
 _PRODUCT_WORD = (_ONSETS, _VOWELS, _CLUSTERS, _VOWELS, _SINGLES, _VOWELS)
 _VENDOR_WORD = (_ONSETS, _VOWELS, _CLUSTERS, _VOWELS, _CODAS)
 _THEME_WORD = (_SINGLES, _VOWELS, _CLUSTERS, _VOWELS)
 
-_COMPANY_FORMS = "Group|Holdings|Partners|International|Company|Enterprises|Brothers|& Sons|Works|Associates".split("|")
-_PRODUCT_FORMS = "Suite|Cloud|One|Hub|Studio|Desk|Flow|Core|Edge|Prime".split("|")
-_VENDOR_FORMS = "Software|Systems|Labs|Technologies".split("|")
+_COMPANY_FORMS = (
+    *("Group", "Holdings", "Partners", "International", "Company"),
+    *("Enterprises", "Brothers", "& Sons", "Works", "Associates"),
+)
+_PRODUCT_FORMS = ("Suite", "Cloud", "One", "Hub", "Studio", "Desk", "Flow", "Core", "Edge", "Prime")
+_VENDOR_FORMS = ("Software", "Systems", "Labs", "Technologies")
 
 
 def company_name(number: int, seed: int) -> str:
     """The name of a company; no two numbers share one."""
-    return f"{_invented_word(number, _COMPANY_WORD, seed)} {_COMPANY_FORMS[number % len(_COMPANY_FORMS)]}"
+    return f"{_invented_word(number, _COMPANY_WORD, seed)} {_form(number, _COMPANY_FORMS)}"
 
 
 def product_name(number: int, seed: int) -> str:
     """The name of a product; no two numbers share one."""
-    return f"{_invented_word(number, _PRODUCT_WORD, seed)} {_PRODUCT_FORMS[number % len(_PRODUCT_FORMS)]}"
+    return f"{_invented_word(number, _PRODUCT_WORD, seed)} {_form(number, _PRODUCT_FORMS)}"
 
 
 def vendor_name(number: int, seed: int) -> str:
     """The name of a vendor; no two numbers share one."""
-    return f"{_invented_word(number, _VENDOR_WORD, seed)} {_VENDOR_FORMS[number % len(_VENDOR_FORMS)]}"
+    return f"{_invented_word(number, _VENDOR_WORD, seed)} {_form(number, _VENDOR_FORMS)}"
+
+
+def _form(number: int, forms: Sequence[str]) -> str:
+    return forms[(number * _STRIDE_PRIME >> 8) % len(forms)]
 
 
 def _invented_word(number: int, parts: Sequence[Sequence[str]], seed: int) -> str:
@@ -94,8 +105,12 @@ class Theme:
     phrases: dict[str, tuple[str, ...]]
 
 
-def _theme(label: str, **phrases: str) -> Theme:
-    return Theme(label, {slot: tuple(joined.split("; ")) for slot, joined in phrases.items()})
+def _phrases(joined: str) -> tuple[str, ...]:
+    return tuple(joined.split("; "))
+
+
+def _theme(label: str, **joined: str) -> Theme:
+    return Theme(label, {slot: _phrases(phrases) for slot, phrases in joined.items()})
 
 
 _INDUSTRIES = (
@@ -113,7 +128,7 @@ _INDUSTRIES = (
     ),
     _theme(
         "Insurance",
-        offer="motor policies; liability cover; life annuities; household insurance; reinsurance treaties; pension plans",
+        offer="motor policies; liability cover; life annuities; household insurance; reinsurance; pension plans",
         customer="policyholders; brokers; ship owners; pensioners",
         work="underwriting risks; settling claims; pricing premiums; investing reserves for later benefits",
     ),
@@ -121,7 +136,7 @@ _INDUSTRIES = (
         "Healthcare",
         offer="outpatient clinics; surgical wards; rehabilitation; emergency care; diagnostic imaging; nursing homes",
         customer="patients; family doctors; health funds; elderly residents",
-        work="treating acute illness; caring for the chronically ill; operating theatres; staffing hospital wards",
+        work="treating acute illness; caring for the chronically ill; performing surgery; staffing hospital wards",
     ),
     _theme(
         "Pharmaceuticals",
@@ -224,7 +239,7 @@ _INDUSTRIES = (
 _COMMUNITIES = (
     _theme(
         "cloud-native engineering",
-        trait="containerised services; continuous delivery; infrastructure as code; canary releases; serverless functions",
+        trait="containerised services; continuous delivery; infrastructure as code; canary releases; serverless code",
         practice="ship code many times a day; run every workload in containers; treat servers as disposable; "
         "write automated tests before features",
     ),
@@ -249,7 +264,7 @@ _COMMUNITIES = (
     _theme(
         "connected equipment",
         trait="sensor telemetry; edge gateways; predictive maintenance; digital twins; condition monitoring",
-        practice="read vibration data in real time; repair equipment before it fails; wire up older devices with sensors; "
+        practice="read vibration data in real time; repair equipment before it fails; wire up older devices; "
         "simulate wear on a digital twin",
     ),
     _theme(
@@ -266,8 +281,8 @@ _COMMUNITIES = (
     ),
     _theme(
         "service excellence",
-        trait="omnichannel support; first-contact resolution; self-service portals; satisfaction surveys; knowledge articles",
-        practice="answer callers within a minute; publish help articles; survey every closed ticket; "
+        trait="omnichannel support; first-contact resolution; self-service portals; client surveys; help articles",
+        practice="answer within a minute; publish answers online; survey every closed ticket; "
         "call back unhappy clients the same day",
     ),
     _theme(
@@ -285,7 +300,7 @@ _COMMUNITIES = (
     _theme(
         "security first",
         trait="zero-trust access; threat hunting; penetration tests; phishing drills; hardware login keys",
-        practice="hunt for intruders; rehearse breaches; verify every login twice; rotate encryption keys on a schedule",
+        practice="hunt for intruders; rehearse breaches; verify every login twice; rotate encryption keys often",
     ),
     _theme(
         "applied machine learning",
@@ -331,7 +346,7 @@ _COMMUNITIES = (
     ),
     _theme(
         "legacy renewal",
-        trait="mainframe migration; batch job retirement; terminal emulation; parallel running; technical debt registers",
+        trait="mainframe migration; batch job retirement; terminal emulation; parallel running; technical debt",
         practice="move old programs off the mainframe; rewrite batch jobs; keep two generations running in parallel; "
         "document code that nobody remembers",
     ),
@@ -346,7 +361,7 @@ _COMMUNITIES = (
 _CATEGORIES = (
     _theme(
         "Customer Relationship Management",
-        need="keep every sales conversation in one place; know the pipeline by region; remind account managers of renewals",
+        need="keep every sales conversation in one place; know the pipeline by region; remind salespeople of renewals",
     ),
     _theme(
         "Human Resources",
@@ -362,7 +377,7 @@ _CATEGORIES = (
     ),
     _theme(
         "Business Intelligence",
-        need="put figures on dashboards; give managers charts they can explore; replace monthly slide decks by live reports",
+        need="put figures on dashboards; give managers charts they can explore; replace slide decks by live reports",
     ),
     _theme(
         "Endpoint Security",
@@ -370,7 +385,7 @@ _CATEGORIES = (
     ),
     _theme(
         "Identity Management",
-        need="give staff one password for everything; withdraw access when somebody leaves; prove who logged in and when",
+        need="give staff one password for everything; withdraw access when somebody leaves; prove who logged in",
     ),
     _theme(
         "Collaboration",
@@ -426,7 +441,7 @@ _CATEGORIES = (
     ),
     _theme(
         "Field Service",
-        need="send the nearest technician; give technicians the full service history; schedule visits in narrow time slots",
+        need="send the nearest technician; give technicians the full service history; schedule visits to the hour",
     ),
     _theme(
         "Process Automation",
@@ -485,43 +500,43 @@ _COMMUNITY_SENTENCES = (
     "{subject} has made {trait} part of everyday work and is now extending the approach to {trait}.",
     "Its teams {practice}, and new colleagues are taught to {practice} from their first week.",
     "Over the past three years {subject} has invested heavily in {trait}, {trait} and {trait}.",
-    "People who join from elsewhere are often surprised how consistently its teams {practice}.",
-    "Management regards {trait} and {trait} as the way to stay ahead of its rivals.",
+    "People who join from elsewhere are often surprised how consistently its teams {practice} and {practice}.",
+    "Management regards {trait} and {trait} as the surest way to stay ahead of its rivals in the years to come.",
     "Visitors are shown with some pride how its employees {practice} and {practice}.",
     "A central group promotes {trait}, while each department decides for itself about {trait}.",
     "At {name}, teams {practice}; this has shaped the organisation more than any reorganisation did.",
 )
 _NEED_SENTENCES = (
     "A recurring wish of its managers is to {need} and to {need}.",
-    "Among the plans for the coming year, the most urgent one is to {need}.",
+    "Among the plans for the coming year, the most urgent one is to {need}, and the next one is to {need}.",
     "{subject} wants to {need}, and has set aside a budget so that it can {need}.",
     "Staff surveys show that employees expect {subject} to {need} and, before long, to {need}.",
-    "One lesson of recent growth was how much it matters to {need}.",
-    "In its own words, {subject} is looking for better ways to {need}.",
+    "One lesson of recent growth was how much it matters to {need}; another was that it pays to {need}.",
+    "In its own words, {subject} is looking for better ways to {need}, and has asked several vendors for proposals.",
 )
 _PRODUCT_SENTENCES = (
     "{subject} introduced {product} some time ago and reports that it is now used in most departments.",
     "Job advertisements of {subject} regularly ask for experience with {product} or with {product}.",
-    "A case study describes how {subject} rolled out {product} in less than half a year.",
+    "A case study describes how {subject} rolled out {product} in less than half a year and trained all of its staff.",
 )
 # How often a telling sentence is of each kind, out of all telling sentences.
 _INDUSTRY_UP_TO, _COMMUNITY_UP_TO, _NEED_UP_TO = 0.3, 0.65, 0.93
 
 _OPENINGS = (
-    "{name} is a {quality} company from {country} that was founded in {year} and has been growing ever since.",
-    "Founded in {year}, {name} is based in {country} and is today run by the {generation} generation of its owners.",
-    "{name}, headquartered in {country}, has been in business since {year} and describes itself as {quality}.",
-    "From modest beginnings in {country} in {year}, {name} has grown into a {quality} organisation with {count} locations.",
-    "{name} was established in {year} in {country}, where it still keeps its head office and its largest site.",
+    "{name} is a {quality} company from {country} that was founded in {founded} and has been growing ever since.",
+    "Founded in {founded}, {name} is based in {country} and is today run by the {generation} generation of its owners.",
+    "{name}, headquartered in {country}, has been in business since {founded} and describes itself as {quality}.",
+    "From modest beginnings in {country} in {founded}, {name} has grown into a {quality} firm with {count} locations.",
+    "{name} was established in {founded} in {country}, where it still keeps its head office and its largest site.",
 )
 _GENERAL_SENTENCES = (
     "{subject} aims for {goal} and reviews its progress together with its {group} every {period}.",
-    "Its management believes that {goal} and {goal} matter more than short-term results.",
+    "Its management believes that {goal} and {goal} matter more in the long run than the results of any {period}.",
     "Over the last {count} years {subject} has seen {trend}, although conditions were not always favourable.",
     "{subject} employs people from more than {count} nations and puts great value on a {quality} culture.",
     "The {group} of {subject} meet once every {period} to discuss strategy, budgets and appointments.",
-    "In {year} {subject} moved to a {quality} structure with fewer layers and clearer responsibilities.",
-    "After {trend} in the previous {period}, the outlook for the next one is cautiously positive.",
+    "In {year} {subject} moved to a new structure with fewer layers, clear duties and a {quality} leadership.",
+    "After {trend} in the previous {period}, the outlook for the next one is cautiously positive, say its {group}.",
     "{subject} competes with several {quality} firms and sees its reputation as its main advantage.",
     "A {quality} approach to business, together with {goal}, is what {group} say they appreciate most.",
     "{subject} publishes a yearly letter in which it explains its plans to {group} and the wider public.",
@@ -529,7 +544,7 @@ _GENERAL_SENTENCES = (
     "Local initiatives receive support as well: each {period} {subject} gives time and money to {count} charities.",
     "{subject} has no intention of changing its {quality} ways, yet it keeps an open mind about new opportunities.",
     "There is still room for improvement, and {subject} has named {goal} as a priority for the year ahead.",
-    "Besides the head office, {subject} has smaller branches in {place} and in {place}.",
+    "Besides the head office, {subject} has smaller branches in {place} and in {place}, opened in {year}.",
     "Recent expansion into {place} has been slower than planned but should contribute within {count} years.",
     "Senior positions are mostly filled from within, and the average length of service exceeds {count} years.",
     "{subject} has won several awards for its {quality} leadership, most recently at a ceremony in {place}.",
@@ -562,7 +577,7 @@ _LEGAL_SENTENCES = (
 )
 _DISCUSSION_SENTENCES = (
     "Revenue for the {period} rose by {count} percent, after {trend} in the comparable period of the year before.",
-    "Operating expenses increased by {count} percent, mainly because of higher salaries and travel to {place}.",
+    "Operating expenses rose by {count} percent, mainly because of higher salaries and travel to {place}.",
     "Cash flow remained {quality}, and we expect our liquidity to be sufficient for at least {count} months.",
     "We have chosen {goal} as a measure of performance because our {group} find it useful.",
     "Compared with {year}, the result reflects {trend} as well as one-off effects in {place}.",
@@ -571,31 +586,30 @@ _DISCUSSION_SENTENCES = (
 )
 
 _GENERAL_PHRASES = {
-    "quality": tuple(
-        "reliable; ambitious; family-run; forward-looking; steady; modest; careful; independent; respected; "
-        "well-managed; determined; pragmatic; disciplined; friendly; professional".split("; ")
+    "quality": _phrases(
+        "reliable; bold; family-run; forward-looking; steady; modest; careful; self-reliant; respected; "
+        "well-managed; determined; pragmatic; disciplined; friendly; professional"
     ),
-    "goal": tuple(
+    "goal": _phrases(
         "lasting relationships; sound finances; steady growth; high standards; fair treatment of everyone; "
         "operational discipline; long-term thinking; good governance; lower costs; quicker decisions; "
-        "mutual respect; simple structures".split("; ")
+        "mutual respect; simple structures"
     ),
-    "group": tuple(
-        "shareholders; directors; partners; advisers; founders; stakeholders; senior managers; committee members".split(
-            "; "
-        )
+    "group": _phrases(
+        "shareholders; directors; partners; advisers; founders; stakeholders; senior managers; committee members"
     ),
     "period": ("quarter", "season", "half-year", "financial year"),
-    "trend": tuple(
+    "trend": _phrases(
         "rising costs; stable earnings; modest growth; strong competition; a brief slowdown; record results; "
-        "higher wages; uneven demand; a sharp recovery; lower margins".split("; ")
+        "higher wages; uneven demand; a sharp recovery; lower margins"
     ),
-    "place": tuple(
+    "place": _phrases(
         "the north of the country; the capital; a neighbouring country; the south; a coastal town; the western "
-        "districts; two university cities; the border area; a former mill town; the eastern provinces".split("; ")
+        "districts; two university cities; the border area; a former mill town; the eastern provinces"
     ),
     "generation": ("second", "third", "fourth"),
-    "year": tuple(map(str, range(1921, 2021))),
+    "founded": tuple(map(str, range(1901, 1990))),
+    "year": tuple(map(str, range(1990, 2022))),
     "count": ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
 }
 
@@ -634,16 +648,18 @@ def compose_description(facts: CompanyFacts, informativeness: float, dice: Dice)
 
     Args:
         facts: what there is to tell.
-        informativeness: probability that a sentence tells some of it, in [0, 1]; at 0 the text depends on name and country alone.
+        informativeness: probability that a sentence tells some of it, in [0, 1]; at 0 the text depends on name and
+            country alone.
         dice: the source of every choice.
     """
     writer = _Writer(facts, informativeness, dice)
-    opening = [writer.sentence(_OPENINGS)]
-    return " ".join(opening + [writer.sentence(_GENERAL_SENTENCES) for _ in range(dice.between(2, 7))])
+    sentences = [writer.sentence(_OPENINGS)]
+    more = max(dice.between(2, 7), dice.between(2, 7))
+    return " ".join(sentences + [writer.sentence(_GENERAL_SENTENCES) for _ in range(more)])
 
 
 def compose_report(facts: CompanyFacts, informativeness: float, dice: Dice) -> str:
-    """A document of 3,000 to 6,000 words under the headings of an annual report; arguments as in ``compose_description``."""
+    """A document of 3,000 to 6,000 words under the headings of an annual report; see ``compose_description``."""
     writer = _Writer(facts, informativeness, dice)
     words = dice.between(*_REPORT_WORDS)
     blocks = [f"ANNUAL REPORT\n\n{facts.name}\n\n{writer.sentence(_OPENINGS)}"]
@@ -653,12 +669,13 @@ def compose_report(facts: CompanyFacts, informativeness: float, dice: Dice) -> s
 
 
 class _Writer:
-    """Writes sentences about one company and avoids to repeat itself."""
+    """Writes sentences about one company and avoids repeating itself."""
 
     def __init__(self, facts: CompanyFacts, informativeness: float, dice: Dice) -> None:
         self._informativeness = informativeness
         self._categories = facts.categories
         self._dice = dice
+        self._dealt: set[str] = set()
         self._written: set[str] = set()
         self._phrases = {
             **_GENERAL_PHRASES,
@@ -675,8 +692,9 @@ class _Writer:
         templates = general
         if self._dice.roll() < self._informativeness and telling:
             templates = self._telling_templates()
+        template = self._deal(templates)
         for _ in range(_DRAWS_AGAINST_REPEATS):
-            text = self._fill(self._dice.pick(templates))
+            text = self._fill(template)
             if text not in self._written:
                 break
         self._written.add(text)
@@ -691,6 +709,16 @@ class _Writer:
             paragraphs.append(" ".join(sentences))
             written += paragraphs[-1].count(" ") + 1
         return paragraphs
+
+    def _deal(self, templates: Sequence[str]) -> str:
+        """A template at random, none twice before each was taken once."""
+        fresh = [template for template in templates if template not in self._dealt]
+        if not fresh:
+            self._dealt.difference_update(templates)
+            fresh = templates
+        template = self._dice.pick(fresh)
+        self._dealt.add(template)
+        return template
 
     def _telling_templates(self) -> Sequence[str]:
         kind = self._dice.roll()

@@ -10,11 +10,11 @@ def token_batches(lengths: Sequence[int], budget: int) -> list[np.ndarray]:
 
     Args:
         lengths: tokens of each window, special ones included.
-        budget: most tokens in a batch once all are padded to its longest. A window longer than that is a batch of its own.
+        budget: most tokens in a batch, all padded to its longest. A window longer than that is a batch of its own.
 
     Returns:
-        For each batch the positions of its windows in ``lengths`` (int64), the longest first. Every position is in exactly
-        one batch, so that ``out[batch] = result`` brings the results back into the order given.
+        For each batch the positions of its windows in ``lengths`` (int64), the longest first. Every position is in
+        exactly one batch, so that ``out[batch] = result`` brings the results back into the order given.
 
     >>> [batch.tolist() for batch in token_batches([2, 9, 3, 8], budget=18)]
     [[1, 3], [2, 0]]

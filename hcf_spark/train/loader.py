@@ -95,7 +95,7 @@ class SnapshotLoader:
             warnings.simplefilter("ignore", FutureWarning)  # petastorm's, about pyarrow
             from petastorm import make_batch_reader
 
-            url = (self._folder / file.path).absolute().as_uri()
+            url = f"file://{(self._folder / file.path).absolute()}"  # not as_uri(): petastorm takes escapes literally
             with make_batch_reader(
                 [url], schema_fields=_COLUMNS, reader_pool_type="dummy", shuffle_row_groups=False, num_epochs=1
             ) as reader:

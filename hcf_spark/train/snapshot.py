@@ -24,12 +24,14 @@ class Snapshot:
         validation: to choose settings and thresholds on, after fitting on ``inner``.
         full: all training companies and interactions; what is finally fitted on.
         test: to be looked at once.
+        test_index: company_idx of the judged companies by regime, in the order of ``test``; no model is told those of the cold.
     """
 
     inner: Companies
     validation: Regimes
     full: Companies
     test: Regimes
+    test_index: dict[str, np.ndarray]
 
 
 def read_snapshot(folder: Path, manifest: Manifest, max_fit: int, max_judged: int, seed: int) -> Snapshot:
@@ -64,20 +66,21 @@ def read_snapshot(folder: Path, manifest: Manifest, max_fit: int, max_judged: in
         cold=Holdout(_unseen(text[cold_rows], products), held[cold_rows]),
     )
     full = Companies(text, (known + held).tocsr(), index)
-    return Snapshot(inner, validation, full, _read_test(folder, manifest))
+    return Snapshot(inner, validation, full, *_read_test(folder, manifest))
 
 
-def _read_test(folder: Path, manifest: Manifest) -> Regimes:
+def _read_test(folder: Path, manifest: Manifest) -> tuple[Regimes, dict[str, np.ndarray]]:
     rows = _read(folder, manifest.test, ["company_idx", "regime", "text", "known", "hidden"])
     regime = np.asarray(rows["regime"].to_pylist())
     text = _vectors(rows["text"], manifest.text_dimension)
     known, hidden = (_matrix(rows[column], manifest.n_products) for column in ("known", "hidden"))
     index = rows["company_idx"].to_numpy().astype(np.int64)
     warm, cold = np.flatnonzero(regime == "warm"), np.flatnonzero(regime == "cold")
-    return Regimes(
+    regimes = Regimes(
         warm=Holdout(Companies(text[warm], known[warm], index[warm]), hidden[warm]),
         cold=Holdout(_unseen(text[cold], manifest.n_products), hidden[cold]),
     )
+    return regimes, {"warm": index[warm], "cold": index[cold]}
 
 
 def _unseen(text: np.ndarray, n_products: int) -> Companies:

@@ -1,0 +1,56 @@
+"""Models applied to so many companies at a time that memory stays bounded, whatever the number of companies."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.sparse as sp
+
+from hcf_spark.errors import TrainingError
+from hcf_spark.models.base import Model
+from hcf_spark.models.companies import Companies, Holdout
+
+_CELLS = 4_000_000
+
+
+def _row_blocks(companies: Companies) -> Iterator[slice]:
+    rows = max(1, _CELLS // companies.known.shape[1])
+    return (slice(start, start + rows) for start in range(0, len(companies), rows))
+
+
+def csr_rows(matrix: sp.csr_matrix) -> np.ndarray:
+    """The row of each stored cell; ``matrix.indices`` has the columns in the same order."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+
+
+def score_blocks(model: Model, holdout: Holdout) -> Iterator[tuple[Holdout, np.ndarray]]:
+    """Blocks of the holdout, each with its (B, P) float32 scores, -inf at known products.
+
+    Raises:
+        TrainingError: a score is not finite.
+    """
+    for rows in _row_blocks(holdout.companies):
+        block = holdout.take(rows)
+        scores = np.array(model.score(block.companies), np.float32)
+        _require_finite(scores, model.name, "scores")
+        known = block.companies.known
+        scores[csr_rows(known), known.indices] = -np.inf
+        yield block, scores
+
+
+def embed_by_blocks(model: Model, companies: Companies) -> np.ndarray:
+    """(C, d) float32 company vectors.
+
+    Raises:
+        TrainingError: a number in them is not finite.
+    """
+    vectors = np.concatenate([model.embed(companies.take(rows)) for rows in _row_blocks(companies)])
+    _require_finite(vectors, model.name, "vectors")
+    return vectors
+
+
+def _require_finite(numbers: np.ndarray, model: str, what: str) -> None:
+    n_bad = numbers.size - np.count_nonzero(np.isfinite(numbers))
+    if n_bad:
+        raise TrainingError(
+            f"model {model}: {n_bad} of {numbers.size} {what} are not finite; lower its learning rate or leave it out"
+        )

@@ -1,0 +1,218 @@
+"""Every model treated alike: tuned on validation, fitted on all training companies, shown the test once."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from tqdm import tqdm
+
+from hcf_spark.errors import DataError
+from hcf_spark.evaluation.candidate import Candidate, Trial
+from hcf_spark.evaluation.evaluate import Metrics, evaluate
+from hcf_spark.evaluation.probe import probe
+from hcf_spark.models.base import Model, Settings
+from hcf_spark.models.by_regime import ByRegime
+from hcf_spark.models.companies import Companies, Regimes
+
+logger = logging.getLogger(__name__)
+
+REGIMES = ("warm", "cold")
+_CURE = {
+    "warm": "raise split.warm_share or lower split.min_products_to_hide",
+    "cold": "raise split.cold_share",
+}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model as tuned on the inner companies and as fitted on all training companies, with the same settings."""
+
+    inner: Model
+    full: Model
+    settings: Settings
+    trials: Sequence[Trial]
+    tune_seconds: float
+    fit_seconds: float
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """How a model did.
+
+    Attributes:
+        warm: on companies seen in training, test.
+        cold: on companies held out whole, test.
+        bpdm: the paper's probe of its company vectors, warm test.
+        validation: NDCG@K per regime of the model fitted on the inner companies; what winners are chosen by.
+        settings: the chosen ones.
+        trials: all that was tried on validation.
+        tune_seconds: spent on trials.
+        fit_seconds: spent on the fit to all training companies.
+    """
+
+    warm: Metrics
+    cold: Metrics
+    bpdm: Metrics
+    validation: dict[str, float]
+    settings: Settings
+    trials: Sequence[Trial]
+    tune_seconds: float
+    fit_seconds: float
+
+    def row(self) -> dict[str, Any]:
+        """All of it but the figures per company, as plain values."""
+        return {
+            "warm": self.warm.summary,
+            "cold": self.cold.summary,
+            "bpdm": self.bpdm.summary,
+            "validation": self.validation,
+            "settings": dict(self.settings),
+            "trials": [{"settings": dict(trial.settings), "score": trial.score} for trial in self.trials],
+            "tune_seconds": self.tune_seconds,
+            "fit_seconds": self.fit_seconds,
+        }
+
+
+@dataclass(frozen=True)
+class HarnessResult:
+    """What the harness found.
+
+    Attributes:
+        models: result by model name, in the candidates' order, the champion's last if it is made of two.
+        winners: regime to the model of the highest validation NDCG.
+        leaders_on_test: regime to the model of the highest test NDCG; to be named in a report, never to choose by.
+        champion: the winner of both regimes, or the pair of winners.
+        champion_model: the champion, fitted on all training companies.
+    """
+
+    models: dict[str, ModelResult]
+    winners: dict[str, str]
+    leaders_on_test: dict[str, str]
+    champion: str
+    champion_model: Model
+
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """``ModelResult.row`` by model name."""
+        return {name: result.row() for name, result in self.models.items()}
+
+
+def run_harness(
+    candidates: Sequence[Candidate],
+    inner: Companies,
+    validation: Regimes,
+    full: Companies,
+    test: Regimes,
+    cutoff: int,
+    seed: int,
+    progress: bool,
+) -> HarnessResult:
+    """Tune, fit and judge every candidate, and name the champion.
+
+    Everything is chosen by ``validation``: settings, thresholds, winners. ``test`` is only reported.
+
+    Args:
+        candidates: at least one, with distinct names; of equally good ones the first wins.
+        inner: ``full`` less what validation withholds.
+        validation: the holdouts of ``inner``.
+        full: all training companies.
+        test: the holdouts of ``full``.
+        cutoff: K of the ranking metrics.
+        seed: reaches every random choice of the candidates.
+        progress: show a bar, on a terminal.
+
+    Raises:
+        DataError: a regime has no company to judge.
+        TrainingError: a model gives numbers that are not finite.
+    """
+    for split, regimes in (("validation", validation), ("test", test)):
+        _require_companies(split, regimes)
+    judge = partial(_judge, inner=inner, validation=validation, full=full, test=test, cutoff=cutoff)
+    models: dict[str, ModelResult] = {}
+    leaders: dict[str, Fitted] = {}
+    bar = tqdm(candidates, disable=None if progress else True)
+    for candidate in bar:
+        bar.set_description(candidate.name)
+        fitted = _fit(candidate, inner, validation, full, cutoff, seed)
+        result = models[fitted.full.name] = judge(fitted)
+        for regime in REGIMES:
+            if regime not in leaders or _validation(models, leaders[regime], regime) < result.validation[regime]:
+                leaders[regime] = fitted
+        logger.info(
+            "%s: validation NDCG@%d warm %.4f, cold %.4f; %d trials in %.1f s, fit in %.1f s",
+            *(candidate.name, cutoff, result.validation["warm"], result.validation["cold"]),
+            *(len(fitted.trials), fitted.tune_seconds, fitted.fit_seconds),
+        )
+    if _validation(models, leaders["warm"], "cold") == _validation(models, leaders["cold"], "cold"):
+        leaders["cold"] = leaders["warm"]
+    champion = leaders["warm"]
+    if leaders["cold"] is not champion:
+        champion = _pair(leaders["warm"], leaders["cold"])
+        models[champion.full.name] = judge(champion)
+    logger.info("champion by validation: %s", champion.full.name)
+    return HarnessResult(
+        models=models,
+        winners={regime: leaders[regime].full.name for regime in REGIMES},
+        leaders_on_test={regime: _leader_on_test(models, regime, cutoff) for regime in REGIMES},
+        champion=champion.full.name,
+        champion_model=champion.full,
+    )
+
+
+def _require_companies(split: str, regimes: Regimes) -> None:
+    for regime in REGIMES:
+        if not len(getattr(regimes, regime)):
+            raise DataError(
+                f"no company to judge in the {regime} regime of the {split} split: {_CURE[regime]}, or bring more data"
+            )
+
+
+def _fit(
+    candidate: Candidate, inner: Companies, validation: Regimes, full: Companies, cutoff: int, seed: int
+) -> Fitted:
+    start = time.perf_counter()
+    choice = candidate.tune(inner, validation, cutoff, seed)
+    tuned = time.perf_counter()
+    model = candidate.fit(full, choice.settings, seed)
+    return Fitted(choice.model, model, choice.settings, choice.trials, tuned - start, time.perf_counter() - tuned)
+
+
+def _pair(warm: Fitted, cold: Fitted) -> Fitted:
+    return Fitted(
+        inner=ByRegime(warm.inner, cold.inner),
+        full=ByRegime(warm.full, cold.full),
+        settings={"warm": warm.settings, "cold": cold.settings},
+        trials=(),
+        tune_seconds=warm.tune_seconds + cold.tune_seconds,
+        fit_seconds=warm.fit_seconds + cold.fit_seconds,
+    )
+
+
+def _judge(
+    fitted: Fitted, inner: Companies, validation: Regimes, full: Companies, test: Regimes, cutoff: int
+) -> ModelResult:
+    on_validation, on_test = {}, {}
+    for regime in REGIMES:
+        on_validation[regime] = evaluate(fitted.inner, getattr(validation, regime), cutoff).summary
+        threshold = on_validation[regime]["threshold"]
+        on_test[regime] = evaluate(fitted.full, getattr(test, regime), cutoff, threshold)
+    return ModelResult(
+        **on_test,
+        bpdm=probe(fitted.inner, inner, validation.warm, fitted.full, full, test.warm, cutoff),
+        validation={regime: on_validation[regime][f"ndcg_at_{cutoff}"] for regime in REGIMES},
+        settings=fitted.settings,
+        trials=fitted.trials,
+        tune_seconds=fitted.tune_seconds,
+        fit_seconds=fitted.fit_seconds,
+    )
+
+
+def _validation(models: dict[str, ModelResult], fitted: Fitted, regime: str) -> float:
+    return models[fitted.full.name].validation[regime]
+
+
+def _leader_on_test(models: dict[str, ModelResult], regime: str, cutoff: int) -> str:
+    return max(models, key=lambda name: getattr(models[name], regime).summary[f"ndcg_at_{cutoff}"])

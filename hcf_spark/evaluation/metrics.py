@@ -1,0 +1,159 @@
+"""Ranking metrics per company, and exact cell metrics from counts that are added up block by block."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+
+def top_k(scores: np.ndarray, cutoff: int) -> np.ndarray:
+    """The products of the K highest scores of each row, best first; equal scores in product order.
+
+    Args:
+        scores: (B, P), -inf where a product is known and may not be ranked.
+
+    Returns:
+        (B, min(K, P)) int64 product indices.
+    """
+    n_products = scores.shape[1]
+    size = min(cutoff, n_products)
+    last = np.partition(scores, n_products - size, axis=1)[:, n_products - size, None]
+    above = scores > last
+    tied = scores == last
+    room = size - above.sum(axis=1, keepdims=True)
+    chosen = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= room))
+    products = np.nonzero(chosen)[1].reshape(len(scores), size)
+    order = np.argsort(-np.take_along_axis(scores, products, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(products, order, axis=1)
+
+
+def _hits(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
+    return hidden[np.arange(len(ranked))[:, None], ranked].toarray() > 0
+
+
+def recall_at_k(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
+    """Share of a company's hidden products (all of them, not min(K, n)) that are among the K ranked.
+
+    Args:
+        ranked: (B, K) product indices, from ``top_k``.
+        hidden: (B, P) CSR, at least one product in each row.
+
+    Returns:
+        (B,) float64 in [0, 1].
+    """
+    return _hits(ranked, hidden).sum(axis=1) / hidden.getnnz(axis=1)
+
+
+def ndcg_at_k(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
+    """Normalised discounted cumulative gain, binary relevance (Järvelin and Kekäläinen 2002).
+
+    Sum of 1 / log2(1 + rank) over the hits among K ranks, by the same sum over the first min(K, n hidden) ranks.
+
+    Args:
+        ranked: (B, K) product indices, from ``top_k``.
+        hidden: (B, P) CSR, at least one product in each row.
+
+    Returns:
+        (B,) float64 in [0, 1].
+    """
+    size = ranked.shape[1]
+    discounts = 1 / np.log2(np.arange(2, size + 2))
+    ideal = np.cumsum(discounts)[np.minimum(hidden.getnnz(axis=1), size) - 1]
+    return _hits(ranked, hidden) @ discounts / ideal
+
+
+@dataclass(frozen=True)
+class CellCounts:
+    """How all cells lie around the hidden ones; enough for exact AUC, average precision and the best threshold.
+
+    Attributes:
+        thresholds: (T,) float32, the distinct scores of hidden cells, ascending.
+        hidden: (T,) int64, hidden cells with exactly that score.
+        at_least: (T,) int64, cells with that score or a higher one.
+        above: (T,) int64, cells with a higher score.
+        n_cells: cells in all.
+    """
+
+    thresholds: np.ndarray
+    hidden: np.ndarray
+    at_least: np.ndarray
+    above: np.ndarray
+    n_cells: int
+
+    @property
+    def hidden_at_least(self) -> np.ndarray:
+        """(T,) int64, hidden cells with that score or a higher one."""
+        return np.cumsum(self.hidden[::-1])[::-1]
+
+
+def count_cells(hidden_scores: np.ndarray, blocks: Iterable[np.ndarray]) -> CellCounts:
+    """Count the cells around the hidden scores; one block of scores is held at a time.
+
+    Args:
+        hidden_scores: scores of all hidden cells, float32.
+        blocks: (B, P) float32 scores, -inf at known cells (which don't count); hidden cells among them.
+    """
+    thresholds, hidden = np.unique(hidden_scores, return_counts=True)
+    at_least, above = np.zeros_like(hidden), np.zeros_like(hidden)
+    n_cells = 0
+    for block in blocks:
+        ordered = np.sort(block, axis=None)
+        n_cells += ordered.size - int(np.searchsorted(ordered, -np.inf, side="right"))
+        at_least += ordered.size - np.searchsorted(ordered, thresholds, side="left")
+        above += ordered.size - np.searchsorted(ordered, thresholds, side="right")
+    return CellCounts(thresholds, hidden, at_least, above, n_cells)
+
+
+def roc_auc(counts: CellCounts) -> float:
+    """Chance that a hidden cell outscores another, ties half; 0.5 where there is no other cell."""
+    n_hidden = int(counts.hidden.sum())
+    n_other = counts.n_cells - n_hidden
+    if n_other == 0:
+        return 0.5
+    other_at_least = counts.at_least - counts.hidden_at_least
+    other_above = counts.above - (counts.hidden_at_least - counts.hidden)
+    outscored_twice = 2 * n_other - other_at_least - other_above
+    return float(counts.hidden @ outscored_twice) / 2 / n_hidden / n_other
+
+
+def average_precision(counts: CellCounts) -> float:
+    """Sum over thresholds of (gain in recall) x precision, as scikit-learn has it."""
+    precision = counts.hidden_at_least / counts.at_least
+    return float(counts.hidden @ precision / counts.hidden.sum())
+
+
+def best_f1_threshold(counts: CellCounts) -> float:
+    """The threshold of the highest F1 over all cells, a cell at it counting as predicted; one of ``thresholds``."""
+    f1 = 2 * counts.hidden_at_least / (counts.hidden.sum() + counts.at_least)
+    return float(counts.thresholds[np.argmax(f1)])
+
+
+def micro_precision_recall_f1(
+    hits: np.ndarray, predicted: np.ndarray, hidden: np.ndarray
+) -> tuple[float, float, float]:
+    """Precision, recall and F1 over all cells; 0 where nothing is predicted.
+
+    Args:
+        hits: (P,) hidden cells at or above the threshold, per product.
+        predicted: (P,) cells at or above the threshold, per product.
+        hidden: (P,) hidden cells, per product.
+    """
+    precision, recall, f1 = _precision_recall_f1(hits.sum(), predicted.sum(), hidden.sum())
+    return float(precision), float(recall), float(f1)
+
+
+def macro_precision_recall_f1(
+    hits: np.ndarray, predicted: np.ndarray, hidden: np.ndarray
+) -> tuple[float, float, float]:
+    """Means over the products with a hidden cell (the others have no recall); 0 where nothing is predicted.
+
+    Arguments as of ``micro_precision_recall_f1``.
+    """
+    judged = hidden > 0
+    precision, recall, f1 = _precision_recall_f1(hits[judged], predicted[judged], hidden[judged])
+    return float(precision.mean()), float(recall.mean()), float(f1.mean())
+
+
+def _precision_recall_f1(hits, predicted, hidden):
+    return hits / np.maximum(predicted, 1), hits / np.maximum(hidden, 1), 2 * hits / np.maximum(predicted + hidden, 1)

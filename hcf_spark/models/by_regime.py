@@ -1,0 +1,60 @@
+"""Two models as one: the better for companies with known products, the better for companies without."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from hcf_spark.models.base import Model
+from hcf_spark.models.companies import Companies, unit_rows
+from hcf_spark.models.registry import model_class
+
+
+@dataclass(frozen=True)
+class ByRegime:
+    """Companies with known products are scored by ``warm``, those without by ``cold``.
+
+    Scores are comparable among companies of one regime only: thresholds are kept per regime.
+    """
+
+    warm: Model
+    cold: Model
+
+    @property
+    def name(self) -> str:
+        return f"{self.warm.name}+{self.cold.name}"
+
+    def score(self, companies: Companies) -> np.ndarray:
+        """(B, P) float32, each row from the model of its regime."""
+        scores = np.empty(companies.known.shape, np.float32)
+        has_known = companies.known.getnnz(axis=1) > 0
+        for model, rows in ((self.warm, np.flatnonzero(has_known)), (self.cold, np.flatnonzero(~has_known))):
+            scores[rows] = model.score(companies.take(rows))
+        return scores
+
+    def embed(self, companies: Companies) -> np.ndarray:
+        """(B, d) float32, the vectors of both parts side by side, each at length 1."""
+        return np.hstack([_unit(part.embed(companies)) for part in (self.warm, self.cold)])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The parts' arrays, as ``warm/<name>/<array>`` and ``cold/<name>/<array>``."""
+        return {
+            f"{regime}/{part.name}/{key}": array
+            for regime, part in (("warm", self.warm), ("cold", self.cold))
+            for key, array in part.arrays().items()
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        return cls(_part(arrays, "warm"), _part(arrays, "cold"))
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return unit_rows(vectors, np.zeros(vectors.shape[1], np.float32))
+
+
+def _part(arrays: Mapping[str, np.ndarray], regime: str) -> Model:
+    own = {key.split("/", 2)[2]: array for key, array in arrays.items() if key.startswith(f"{regime}/")}
+    name = next(key.split("/", 2)[1] for key in arrays if key.startswith(f"{regime}/"))
+    return model_class(name).from_arrays(own)

@@ -1,0 +1,111 @@
+"""EASE: what the known products alone say, in closed form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+
+from hcf_spark.errors import TrainingError
+from hcf_spark.models.companies import Companies
+from hcf_spark.models.popularity import product_shares
+from hcf_spark.models.score_axes import score_axes
+
+_VECTOR_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Ease:
+    """Embarrassingly shallow autoencoder (Steck 2019, arXiv 1905.03375): score = x B, diag B = 0.
+
+    A company whose known products say nothing (none, or none that training companies combine with others) gets
+    ``fallback``.
+
+    Attributes:
+        weights: B, (P, P) float32.
+        fallback: (P,) float32, popularity at the level of the scores: share of the training companies times
+            (mean score / mean share) over the training companies, so that one threshold can serve both kinds of rows.
+        axes: V, (P, d) float32, the top right singular directions of the training companies' scores, d = min(256, P).
+    """
+
+    name: ClassVar[str] = "ease"
+    weights: np.ndarray
+    fallback: np.ndarray
+    axes: np.ndarray
+
+    def score(self, companies: Companies) -> np.ndarray:
+        """(B, P) float32, x B; an estimate of the 0/1 cell, not held to [0, 1]."""
+        scores = companies.known @ self.weights
+        scores[~scores.any(axis=1)] = self.fallback
+        return scores
+
+    def embed(self, companies: Companies) -> np.ndarray:
+        """(B, d) float32, u = V's; u . V_j is nearly the score of product j."""
+        return self.score(companies) @ self.axes
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"weights": self.weights, "fallback": self.fallback, "axes": self.axes}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        return cls(**arrays)
+
+
+@dataclass(frozen=True)
+class EaseStatistics:
+    """What ``Ease`` needs of the training companies, for any strength.
+
+    Attributes:
+        known: X, (C, P) float32 CSR.
+        gram: X'X, (P, P) float32 (counts, exact up to 16.7 million companies).
+        shares: (P,) float64, share of the companies that use each product.
+    """
+
+    known: sp.csr_matrix
+    gram: np.ndarray
+    shares: np.ndarray
+
+    @classmethod
+    def of(cls, train: Companies) -> Self:
+        return cls(train.known, (train.known.T @ train.known).toarray(), product_shares(train))
+
+    def fit(self, strength: float, seed: int) -> Ease:
+        """The minimum over B, diag B = 0, of |X - X B|^2 + strength m |B|^2, m = mean number of companies per product.
+
+        m is the mean diagonal of X'X, so one grid of strengths serves small and large data.
+        """
+        weights = ease_weights(self.gram, strength * float(np.mean(self.gram.diagonal())))
+        level = (self.shares @ weights).sum() / self.shares.sum()
+        fallback = self.shares * (level if level > 0 else 1)
+        axes = score_axes(self.known, weights, min(_VECTOR_SIZE, len(weights)), seed)
+        return Ease(weights, fallback.astype(np.float32), axes)
+
+
+def ease_weights(gram: np.ndarray, ridge: float) -> np.ndarray:
+    """Steck 2019, equation 8: K = (G + ridge I)^-1, B = I - K diag(1 / K_jj).
+
+    The inverse is taken in float64, in place (Cholesky): at most 16 bytes a cell at once beside ``gram``.
+
+    Args:
+        gram: G, (P, P) float32.
+        ridge: above 0.
+
+    Returns:
+        B, (P, P) float32, zero diagonal.
+    """
+    penalised = np.array(gram, np.float64, order="F")
+    penalised[np.diag_indices_from(penalised)] += ridge
+    try:
+        factor = scipy.linalg.cholesky(penalised, lower=True, overwrite_a=True, check_finite=False)
+    except np.linalg.LinAlgError as error:
+        raise TrainingError("ease: no product is used by any training company; check the filter settings") from error
+    lower, _ = scipy.linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)
+    diagonal = lower.diagonal().copy()
+    weights = lower.astype(np.float32, order="C")
+    del penalised, factor, lower
+    weights += np.tril(weights, -1).T
+    weights /= -diagonal.astype(np.float32)
+    np.fill_diagonal(weights, 0)
+    return weights

@@ -1,0 +1,46 @@
+"""Popularity: the same ranking for every company. What a model has to beat to have learnt anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from hcf_spark.models.companies import Companies
+
+
+def product_shares(train: Companies) -> np.ndarray:
+    """(P,) float64 in [0, 1], the share of the training companies that use each product."""
+    counts = np.bincount(train.known.indices, weights=train.known.data, minlength=train.known.shape[1])
+    return counts / max(len(train), 1)
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """Score = number of training companies of a product, as a share: a threshold then fits any number of them.
+
+    Attributes:
+        shares: (P,) float32.
+    """
+
+    name: ClassVar[str] = "popularity"
+    shares: np.ndarray
+
+    @classmethod
+    def fit(cls, train: Companies) -> Self:
+        return cls(product_shares(train).astype(np.float32))
+
+    def score(self, companies: Companies) -> np.ndarray:
+        """(B, P) float32, every row the same."""
+        return np.tile(self.shares, (len(companies), 1))
+
+    def embed(self, companies: Companies) -> np.ndarray:
+        """(B, 1) float32 ones: popularity knows nothing of the company."""
+        return np.ones((len(companies), 1), np.float32)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"shares": self.shares}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        return cls(**arrays)

@@ -1,0 +1,48 @@
+"""Rankings read off a score matrix."""
+
+import numpy as np
+import scipy.sparse as sp
+
+
+def top_k(scores: np.ndarray, cutoff: int) -> np.ndarray:
+    """The products of the K highest scores of each row, best first; equal scores in product order.
+
+    Args:
+        scores: (B, P), -inf where a product is known and may not be ranked.
+
+    Returns:
+        (B, min(K, P)) int64 product indices.
+    """
+    n_products = scores.shape[1]
+    size = min(cutoff, n_products)
+    last = np.partition(scores, n_products - size, axis=1)[:, n_products - size, None]
+    above = scores > last
+    tied = scores == last
+    room = size - above.sum(axis=1, keepdims=True)
+    chosen = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= room))
+    products = np.nonzero(chosen)[1].reshape(len(scores), size)
+    order = np.argsort(-np.take_along_axis(scores, products, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(products, order, axis=1)
+
+
+def csr_rows(matrix: sp.csr_matrix) -> np.ndarray:
+    """The row of each stored cell; ``matrix.indices`` has the columns in the same order."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+
+
+def recommend(scores: np.ndarray, known: sp.csr_matrix | None, cutoff: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each company its best products and their scores, known ones left out; fewer than K where fewer are left.
+
+    Args:
+        scores: (B, P) float32; changed in place.
+        known: (B, P) CSR of products to leave out; None leaves none out.
+        cutoff: K.
+
+    Returns:
+        For each row, (n,) int64 product indices, best first, and their (n,) float32 scores; n <= K.
+    """
+    if known is not None:
+        scores[csr_rows(known), known.indices] = -np.inf
+    ranked = top_k(scores, cutoff)
+    best = np.take_along_axis(scores, ranked, axis=1)
+    return [(products[keep], values[keep]) for products, values, keep in zip(ranked, best, best > -np.inf, strict=True)]

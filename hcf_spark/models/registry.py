@@ -1,0 +1,24 @@
+"""Which class is behind a model's name; imported on demand, so that one model's libraries burden no other."""
+
+import importlib
+
+from hcf_spark.models.base import Model
+
+_CLASSES = {
+    "popularity": "hcf_spark.models.popularity:Popularity",
+    "ae": "hcf_spark.models.text_ridge:TextRidge",
+    "ease": "hcf_spark.models.ease:Ease",
+    "dcf": "hcf_spark.models.hcf:Dcf",
+    "hcf": "hcf_spark.models.hcf:Hcf",
+}
+_BY_REGIME = "hcf_spark.models.by_regime:ByRegime"
+
+
+def model_class(name: str) -> type[Model]:
+    """The class of a model by its name; names of the form ``warm+cold`` are pairs.
+
+    >>> model_class("ease").__name__, model_class("ease+ae").__name__
+    ('Ease', 'ByRegime')
+    """
+    module, _, attribute = (_BY_REGIME if "+" in name else _CLASSES[name]).partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,64 @@
+"""The report as one HTML page that needs nothing else."""
+
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from hcf_spark.report import charts, formats
+from hcf_spark.report.data import ReportData
+from hcf_spark.report.headline import REGIMES, build_results, champion_verdict
+from hcf_spark.report.metric_table import build_metric_table
+from hcf_spark.report.usage import summarise_usage
+
+_SHOWN_PRODUCTS = 24
+_SHOWN_CHARACTERS = 400
+_GROUPS = {
+    "warm": "Warm: companies with some known products",
+    "cold": "Cold: companies known by their text alone",
+    "bpdm": "BPDM: what the company vectors hold",
+}
+
+
+def render_report(data: ReportData) -> str:
+    """The page, with its style and charts inside; the same data give the same text."""
+    environment = Environment(
+        loader=PackageLoader("hcf_spark", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for write in (formats.plain, formats.metric, formats.percent, formats.seconds, formats.settings, formats.label):
+        environment.filters[write.__name__] = write
+    results = build_results(data)
+    style = files("hcf_spark.report").joinpath("report.css").read_text(encoding="utf-8")
+    return environment.get_template("report.html").render(
+        data=data,
+        style=Markup(style),  # noqa: S704 our own file
+        results=results,
+        verdict=champion_verdict(data, results),
+        quarantined=_rows_set_aside(data),
+        usage=summarise_usage(data.products_per_company, data.companies_per_product),
+        metric_tables={
+            title: table
+            for group, title in _GROUPS.items()
+            if (table := build_metric_table(data.models, group, data.cutoff)) is not None
+        },
+        density_chart=charts.draw_density(data.steps),
+        usage_charts=_drawn(
+            charts.draw_histogram(data.products_per_company), charts.draw_ranks(data.companies_per_product)
+        ),
+        ndcg_charts=_drawn(*(charts.draw_ndcg(data.models, regime, data.cutoff, data.champion) for regime in REGIMES)),
+        curve_charts=charts.draw_curves(data.curves),
+        shown_products=_SHOWN_PRODUCTS,
+        shown_characters=_SHOWN_CHARACTERS,
+    )
+
+
+def _drawn(*drawings: Markup | None) -> list[Markup]:
+    return [drawing for drawing in drawings if drawing is not None]
+
+
+def _rows_set_aside(data: ReportData) -> list[tuple[str, str, int]]:
+    return [(table, rule, rows) for table, rules in data.quarantine.items() for rule, rows in rules.items() if rows]

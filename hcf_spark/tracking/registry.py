@@ -1,0 +1,108 @@
+"""The model registry: log a model that stands alone, name versions by alias, and fetch one."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.tracking import MlflowClient
+from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+import hcf_spark
+from hcf_spark.errors import RegistryError
+from hcf_spark.tracking.run import package_versions
+
+logger = logging.getLogger(__name__)
+
+CHALLENGER, CHAMPION = "challenger", "champion"
+_REQUIRED = ("mlflow", "numpy", "pandas", "scipy", "scikit-learn", "torch", "transformers", "safetensors")
+_ALSO = ("pydantic", "pyyaml")
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A version in the registry, with the folder of its package on this machine."""
+
+    name: str
+    version: str
+    run_id: str
+    package: Path
+
+
+def make_signature(text_columns: Sequence[str], top_k: int) -> ModelSignature:
+    """What the model takes and gives; every input column may be left out."""
+    inputs = [
+        ColSpec(DataType.string, "company_id", required=False),
+        *[ColSpec(DataType.string, column, required=False) for column in text_columns],
+        ColSpec(Array(DataType.string), "products", required=False),
+    ]
+    outputs = [ColSpec(Array(DataType.string), "product_ids"), ColSpec(Array(DataType.double), "scores")]
+    params = [ParamSpec("top_k", DataType.long, top_k), ParamSpec("exclude_known", DataType.boolean, True)]
+    return ModelSignature(Schema(inputs), Schema(outputs), ParamSchema(params))
+
+
+def register(
+    name: str, package: Path, encoder: Path, signature: ModelSignature, input_example: pd.DataFrame
+) -> str:
+    """Log the model in the active run, register it and give it the alias ``challenger``.
+
+    Args:
+        name: of the registered model.
+        package: folder of a ``ModelPackage``.
+        encoder: folder of the encoder, carried along.
+        signature: of the model.
+        input_example: kept with it.
+
+    Returns:
+        The new version.
+    """
+    versions = package_versions()
+    info = mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(Path(__file__).with_name("pyfunc.py")),
+        artifacts={"package": str(package), "encoder": str(encoder)},
+        code_paths=[str(Path(hcf_spark.__file__).parent)],
+        signature=signature,
+        input_example=input_example,
+        pip_requirements=[*[f"{package}=={versions[package]}" for package in _REQUIRED], *_ALSO],
+        registered_model_name=name,
+    )
+    version = str(info.registered_model_version)
+    MlflowClient().set_registered_model_alias(name, CHALLENGER, version)
+    logger.info("registered %s version %s, alias %s", name, version, CHALLENGER)
+    return version
+
+
+def find_alias(name: str, alias: str) -> str | None:
+    """The version that an alias points to, None if there is none."""
+    try:
+        return str(MlflowClient().get_model_version_by_alias(name, alias).version)
+    except MlflowException:
+        return None
+
+
+def fetch(name: str, alias: str, folder: Path) -> RegisteredModel:
+    """Bring the version that an alias points to into ``folder``.
+
+    Raises:
+        RegistryError: there is no such model or alias.
+    """
+    version = find_alias(name, alias)
+    if version is None:
+        raise RegistryError(f"the registry at {mlflow.get_registry_uri()} has no model {name}@{alias}: run train_model first")
+    found = MlflowClient().get_model_version(name, version)
+    target = folder / f"{name}-{version}"
+    target.mkdir(parents=True, exist_ok=True)
+    local = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{name}/{version}", dst_path=str(target))
+    return RegisteredModel(name, version, found.run_id, Path(local) / "artifacts" / "package")
+
+
+def note_table(run_id: str, name: str, location: str, version: int) -> None:
+    """Write on a model's run where a table made with it is, and its version."""
+    client = MlflowClient()
+    client.set_tag(run_id, f"table.{name}.location", location)
+    client.set_tag(run_id, f"table.{name}.version", str(version))

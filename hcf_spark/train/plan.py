@@ -1,0 +1,60 @@
+"""What one training run is to do, in plain values that travel to every process."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hcf_spark import __version__
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """One training run of the second stage.
+
+    Attributes:
+        snapshot: folder of the snapshot.
+        folder: for checkpoints and the result, seen by every process.
+        text_start: company vectors start at their text (hcf) or at random (dcf).
+        use_validation: keep validation companies and interactions out of training and stop early by them; else train on
+            everything for ``epochs``.
+        epochs: at most this many, or exactly, without validation.
+        patience_epochs: stop after so many epochs without a better validation score.
+        cutoff: K of the validation NDCG@K.
+        batch_companies: of all processes together.
+        hidden_size, depth, dropout: of the network.
+        learning_rate, weight_decay: of AdamW.
+        company_l2: weight of the squared length of what a company vector adds to its start.
+        huber_delta, positive_weight: of the loss.
+        timeout_seconds: of a collective operation.
+        seed: of every random choice.
+    """
+
+    snapshot: str
+    folder: str
+    text_start: bool
+    use_validation: bool
+    epochs: int
+    patience_epochs: int
+    cutoff: int
+    batch_companies: int
+    hidden_size: int
+    depth: int
+    dropout: float
+    learning_rate: float
+    weight_decay: float
+    company_l2: float
+    huber_delta: float
+    positive_weight: float
+    timeout_seconds: int
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values."""
+        return asdict(self)
+
+    def identity(self) -> str:
+        """Names everything the weights depend on, places apart: runs with the same identity may resume each other."""
+        settings = {**self.to_dict(), "folder": None, "snapshot": Path(self.snapshot).name, "timeout_seconds": None, "code": __version__}
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

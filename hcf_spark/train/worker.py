@@ -1,0 +1,43 @@
+"""The entry point of every training process."""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from hcf_spark.log import configure_logging
+from hcf_spark.train.loop import Trainer
+from hcf_spark.train.plan import TrainPlan
+
+
+def run_worker(plan: dict[str, Any]) -> dict[str, Any]:
+    """Train as the process that RANK, LOCAL_RANK and WORLD_SIZE say (alone, if they are not set).
+
+    Args:
+        plan: fields of a ``TrainPlan``.
+
+    Returns:
+        ``history`` (a dict per epoch) and ``best_epoch``; the weights are in the plan's folder.
+    """
+    rank, ranks = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    local_rank, local_ranks = int(os.environ.get("LOCAL_RANK", 0)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    todo = TrainPlan(**plan)
+    if "RANK" in os.environ:
+        configure_logging("info")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", local_rank)
+        torch.cuda.set_device(device)
+    else:
+        device = torch.device("cpu")
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // local_ranks))
+    if ranks > 1:
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=timedelta(seconds=todo.timeout_seconds))
+    try:
+        progress = Trainer(todo, rank, ranks, device).run()
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+    return {"history": progress.history, "best_epoch": progress.best_epoch}

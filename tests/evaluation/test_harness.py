@@ -1,0 +1,170 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from worlds import checkerboard, random_world
+
+from hcf_spark.errors import DataError
+from hcf_spark.evaluation.candidate import GridCandidate
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.evaluation.evaluate import evaluate
+from hcf_spark.evaluation.harness import run_harness
+from hcf_spark.models.companies import Holdout, Regimes
+from hcf_spark.models.popularity import Popularity
+
+CANDIDATES = tuple(CLOSED_FORM.values())
+
+
+def run(candidates=CANDIDATES, inner=None, full=None, cutoff=3):
+    inner, validation = inner or checkerboard(seed=1)
+    full, test = full or checkerboard(seed=2)
+    return run_harness(candidates, inner, validation, full, test, cutoff, seed=0, progress=False)
+
+
+def figures(result):
+    return {
+        name: {key: value for key, value in row.items() if not key.endswith("seconds")}
+        for name, row in result.rows.items()
+    }
+
+
+def spoil(regimes):
+    """The same companies, but what was to be found is now anything else."""
+    return Regimes(
+        *(
+            Holdout(holdout.companies, sp.csr_matrix(1 - holdout.companies.known.toarray() - holdout.hidden.toarray()))
+            for holdout in (regimes.warm, regimes.cold)
+        )
+    )
+
+
+class Rule:
+    """A model without settings whose scores follow a rule."""
+
+    def __init__(self, name, rule):
+        self.name, self._rule = name, rule
+
+    def score(self, companies):
+        return self._rule(companies).astype(np.float32)
+
+    def embed(self, companies):
+        return np.ones((len(companies), 1), np.float32)
+
+
+def rule(name, function):
+    return GridCandidate(name, lambda train, seed: lambda: Rule(name, function), [{}])
+
+
+def same_parity(companies):
+    products = np.arange(companies.known.shape[1])
+    return companies.text[:, :1] * np.where(products % 2 == 0, 1, -1)
+
+
+def only_warm(companies):
+    return same_parity(companies) * np.where(companies.known.getnnz(axis=1)[:, None] > 0, 1, -1)
+
+
+def only_cold(companies):
+    return -only_warm(companies)
+
+
+def test_rows_hold_every_figure_and_can_be_written_as_json():
+    result = run()
+    assert list(result.rows)[:3] == ["popularity", "ae", "ease"]
+    for row in json.loads(json.dumps(result.rows)).values():
+        assert row.keys() == {
+            "warm", "cold", "bpdm", "validation", "settings", "trials", "tune_seconds", "fit_seconds",
+        }  # fmt: skip
+        for part in ("warm", "cold", "bpdm"):
+            assert row[part].keys() >= {"recall_at_3", "ndcg_at_3", "auc", "average_precision", "precision", "recall"}
+    assert len(result.rows["ease"]["trials"]) == len(CLOSED_FORM["ease"].grid)
+
+
+def test_models_are_tuned_on_inner_and_judged_fitted_on_full():
+    inner, full = random_world(1), random_world(2)
+    result = run([CLOSED_FORM["popularity"]], inner, full, cutoff=5)
+    threshold = evaluate(Popularity.fit(inner[0]), inner[1].cold, 5).summary["threshold"]
+    expected = evaluate(Popularity.fit(full[0]), full[1].cold, 5, threshold)
+    assert result.models["popularity"].cold.summary == expected.summary
+    assert (result.champion_model.shares == Popularity.fit(full[0]).shares).all()
+
+
+def test_one_model_that_wins_both_regimes_is_the_champion_alone():
+    result = run([rule("good", same_parity), rule("bad", lambda companies: -same_parity(companies))])
+    assert result.winners == {"warm": "good", "cold": "good"}
+    assert result.champion == result.champion_model.name == "good"
+    assert list(result.models) == ["good", "bad"]
+
+
+def test_two_winners_make_a_champion_judged_like_the_others():
+    result = run([rule("x", only_warm), rule("y", only_cold)])
+    assert result.winners == {"warm": "x", "cold": "y"}
+    assert result.champion == result.champion_model.name == "x+y"
+    pair = result.models["x+y"]
+    assert pair.warm.summary == result.models["x"].warm.summary
+    assert pair.cold.summary == result.models["y"].cold.summary
+    assert pair.validation == {"warm": 1.0, "cold": 1.0}
+    assert pair.settings == {"warm": {}, "cold": {}}
+
+
+def test_a_model_as_good_as_the_winner_of_the_other_regime_is_not_paired_with_it():
+    result = run([rule("cold_only", only_cold), rule("both", same_parity)])
+    assert result.champion == "both"
+    assert result.winners == {"warm": "both", "cold": "both"}
+
+
+def test_everything_is_chosen_on_validation_and_test_only_names_its_leader():
+    inner, (full, test) = random_world(1), random_world(2)
+    fair, poisoned = (run(inner=inner, full=(full, holdouts), cutoff=5) for holdouts in (test, spoil(test)))
+    assert fair.champion == poisoned.champion
+    assert fair.winners == poisoned.winners
+    for name, row in figures(fair).items():
+        other = figures(poisoned)[name]
+        for key in ("settings", "trials", "validation"):
+            assert row[key] == other[key]
+        for part in ("warm", "cold", "bpdm"):
+            assert row[part]["threshold"] == other[part]["threshold"]
+            assert row[part]["ndcg_at_5"] != other[part]["ndcg_at_5"]
+
+
+def test_the_leader_on_test_is_named_even_if_another_is_champion():
+    inner, (full, test) = checkerboard(), checkerboard()
+    good, bad = rule("good", same_parity), rule("bad", lambda companies: -same_parity(companies))
+    result = run([good, bad], inner, (full, spoil(test)))
+    assert result.champion == "good"
+    assert result.leaders_on_test == {"warm": "bad", "cold": "bad"}
+
+
+def test_the_same_seed_gives_the_same_figures_to_the_last_digit():
+    assert figures(run()) == figures(run())
+
+
+def test_every_candidate_gets_the_seed():
+    seeds = []
+    train, _ = checkerboard()
+
+    def prepare(companies, seed):
+        seeds.append(seed)
+        return lambda: Popularity.fit(train)
+
+    run([GridCandidate("popularity", prepare, [{}])])
+    assert seeds == [0, 0]
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+@pytest.mark.parametrize(
+    ("regime", "cure"),
+    [
+        ("warm", "raise split.warm_share or lower split.min_products_to_hide, or bring more data"),
+        ("cold", "raise split.cold_share, or bring more data"),
+    ],
+)
+def test_a_regime_without_companies_names_the_setting(regime, cure, split):
+    train, holdouts = checkerboard()
+    empty = replace(holdouts, **{regime: getattr(holdouts, regime).take(slice(0))})
+    place = "inner" if split == "validation" else "full"
+    with pytest.raises(DataError) as caught:
+        run(**{place: (train, empty)})
+    assert str(caught.value) == f"no company to judge in the {regime} regime of the {split} split: {cure}"

@@ -1,0 +1,51 @@
+"""Small companies x products worlds whose answer is known."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from hcf_spark.models.companies import Companies, Holdout, Regimes
+
+
+def checkerboard(n_companies=24, n_products=12, seed=0):
+    """Even companies use even products, odd ones odd products; text tells which; each warm company lacks one product.
+
+    Returns:
+        (training companies, warm and cold holdouts); products are about equally popular.
+    """
+    random = np.random.default_rng(seed)
+    parity = np.arange(n_companies) % 2
+    full = (parity[:, None] == np.arange(n_products) % 2).astype(np.float32)
+    text = text_of(parity, random)
+    hidden = np.zeros_like(full)
+    own = np.arange(n_companies) // 2 % (n_products // 2) * 2 + parity
+    hidden[np.arange(n_companies), own] = 1
+    train = Companies(text, sp.csr_matrix(full - hidden), np.arange(n_companies))
+    new = unseen(text_of(np.array([0, 1]), random), n_products)
+    return train, Regimes(Holdout(train, sp.csr_matrix(hidden)), Holdout(new, sp.csr_matrix(full[:2])))
+
+
+def text_of(parity, random):
+    direction = np.tile([1.0, -1.0], 4)
+    return (
+        np.where(parity[:, None] == 0, direction, -direction) + 0.1 * random.standard_normal((len(parity), 8))
+    ).astype(np.float32)
+
+
+def unseen(text, n_products):
+    return Companies(text, sp.csr_matrix((len(text), n_products), dtype=np.float32), np.full(len(text), -1))
+
+
+def random_world(seed, n_companies=60, n_products=15, n_judged=20, dimension=5):
+    """Companies, warm and cold holdouts without structure but for a long tail of popularity."""
+    random = np.random.default_rng(seed)
+    chance = np.linspace(0.6, 0.1, n_products)
+    usage = (random.random((n_companies + n_judged, n_products)) < chance).astype(np.float32)
+    usage[np.arange(len(usage)), random.integers(0, n_products, len(usage))] = 1
+    text = random.standard_normal((len(usage), dimension)).astype(np.float32)
+    hidden = np.zeros_like(usage)
+    for row in range(n_judged):
+        used = np.flatnonzero(usage[row])
+        hidden[row, random.choice(used, max(1, len(used) // 3), replace=False)] = 1
+    train = Companies(text[:n_companies], sp.csr_matrix((usage - hidden)[:n_companies]), np.arange(n_companies))
+    warm = Holdout(train.take(slice(n_judged)), sp.csr_matrix(hidden[:n_judged]))
+    return train, Regimes(warm, Holdout(unseen(text[n_companies:], n_products), sp.csr_matrix(usage[n_companies:])))
