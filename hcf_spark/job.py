@@ -30,7 +30,9 @@ def parse_flags(name: str, description: str, argv: Sequence[str] | None) -> Conf
     """
     parser = _Parser(prog=name, description=description, allow_abbrev=False)
     parser.add_argument("--conf", action="append", default=[], metavar="FILE", help="settings laid over conf/base.yml")
-    parser.add_argument("--set", action="append", default=[], metavar="a.b=value", help="one setting, laid over the files")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="a.b=value", help="one setting, laid over the files"
+    )
     flags, unknown = parser.parse_known_args(argv)
     if unknown:
         near = difflib.get_close_matches(unknown[0].split("=")[0], ["--conf", "--set", "--help"], n=1, cutoff=0.0)[0]

@@ -38,7 +38,9 @@ class DistributedCandidate:
         settings: of training.
     """
 
-    def __init__(self, kind: type[Hcf], spark: SparkSession, snapshot: Path, work: Path, settings: TrainSettings) -> None:
+    def __init__(
+        self, kind: type[Hcf], spark: SparkSession, snapshot: Path, work: Path, settings: TrainSettings
+    ) -> None:
         self._kind, self._spark, self._settings = kind, spark, settings
         self._snapshot, self._work = snapshot, work
         self.history: list[dict[str, float]] = []
@@ -67,7 +69,9 @@ class DistributedCandidate:
         """
         return self._train(full, 1, seed, settings["epochs"], use_validation=False)[0]
 
-    def _train(self, companies: Companies, cutoff: int, seed: int, epochs: int, use_validation: bool) -> tuple[Model, dict]:
+    def _train(
+        self, companies: Companies, cutoff: int, seed: int, epochs: int, use_validation: bool
+    ) -> tuple[Model, dict]:
         chosen = self._settings.model_dump(include={*_NETWORK, "patience_epochs", "batch_companies", "timeout_seconds"})
         plan = TrainPlan(
             snapshot=str(self._snapshot), folder=str(self._work / f"{self.name}-{'inner' if use_validation else 'full'}"),
@@ -85,7 +89,12 @@ class DistributedCandidate:
         local = self._settings.local_mode
         if local is None:
             local = self._spark.conf.get("spark.master", "").startswith("local[")
-        logger.info("%s: %d training process(es) %s", self.name, self._settings.processes, "on the driver" if local else "on executors")
+        logger.info(
+            "%s: %d training process(es) %s",
+            self.name,
+            self._settings.processes,
+            "on the driver" if local else "on executors",
+        )
         distributor = TorchDistributor(
             num_processes=self._settings.processes, local_mode=local, use_gpu=self._settings.use_gpu
         )
@@ -93,7 +102,9 @@ class DistributedCandidate:
             return distributor.run(run_worker, plan.to_dict())
         except Exception as error:
             last = [line for line in str(error).splitlines() if line.strip()][-1:]
-            raise TrainingError(f"training {self.name} failed in a process ({' '.join(last)}); its log is above") from error
+            raise TrainingError(
+                f"training {self.name} failed in a process ({' '.join(last)}); its log is above"
+            ) from error
 
 
 DEEP = {kind.name: kind for kind in (Dcf, Hcf)}

@@ -43,7 +43,12 @@ def make_metrics(dataset: Mapping[str, int | float], result: HarnessResult, seed
 
 def format_table(metrics: Mapping[str, Any], cutoff: int) -> str:
     """The models' main figures, a line each, for the terminal."""
-    keys = [(f"recall_at_{cutoff}", f"Recall@{cutoff}"), (f"ndcg_at_{cutoff}", f"NDCG@{cutoff}"), ("auc", "AUC"), ("average_precision", "AP")]
+    keys = [
+        (f"recall_at_{cutoff}", f"Recall@{cutoff}"),
+        (f"ndcg_at_{cutoff}", f"NDCG@{cutoff}"),
+        ("auc", "AUC"),
+        ("average_precision", "AP"),
+    ]
     width = max(len(name) for name in metrics["models"]) + 2
     columns = [f"{regime} {label}" for regime in ("warm", "cold") for _, label in keys]
     lines = [" " * width + "  ".join(columns)]

@@ -22,5 +22,5 @@ def main(argv: list[str] | None = None) -> int:
     return run_job("load_tables", run, argv, __doc__)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+if __name__ == "__main__" and (code := main()):
+    sys.exit(code)

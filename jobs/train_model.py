@@ -21,7 +21,7 @@ from hcf_spark.report.data import ReportData, RunFacts
 from hcf_spark.report.page import render_report
 from hcf_spark.spark import look
 from hcf_spark.spark.export import export_snapshot
-from hcf_spark.spark.interactions import INPUT_TABLES, MATRIX_TABLES, MatrixReport
+from hcf_spark.spark.interactions import MatrixReport
 from hcf_spark.spark.tables import Tables
 from hcf_spark.summary import (
     count_split,
@@ -82,14 +82,18 @@ def run(spark: SparkSession, config: Config) -> dict[str, Any]:
             table_versions=versions,
             package_versions=package_versions(),
         )
-        page = render_report(_report_data(tables, config, facts, matrix, metrics, result, curves, snapshot, package, spec))
+        page = render_report(
+            _report_data(tables, config, facts, matrix, metrics, result, curves, snapshot, package, spec)
+        )
         _write(output, page, metrics)
     shutil.rmtree(work, ignore_errors=True)
     logger.info("models on test (champion by validation):\n%s", format_table(metrics, limits.cutoff))
     return metrics
 
 
-def _make_package(tables: Tables, config: Config, result: HarnessResult, spec: EncoderSpec, manifest: Manifest) -> ModelPackage:
+def _make_package(
+    tables: Tables, config: Config, result: HarnessResult, spec: EncoderSpec, manifest: Manifest
+) -> ModelPackage:
     about = About(
         text_columns=tuple(config.text.columns),
         encoder=config.encoder.model_dump(),
@@ -99,7 +103,9 @@ def _make_package(tables: Tables, config: Config, result: HarnessResult, spec: E
         top_k=config.score.top_k,
     )
     product_ids, product_names = look.look_up_products(tables)
-    return ModelPackage(result.champion_model, product_ids, product_names, look.look_up_training_companies(tables), about)
+    return ModelPackage(
+        result.champion_model, product_ids, product_names, look.look_up_training_companies(tables), about
+    )
 
 
 def _register(
@@ -180,5 +186,5 @@ def main(argv: list[str] | None = None) -> int:
     return run_job("train_model", run, argv, __doc__)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+if __name__ == "__main__" and (code := main()):
+    sys.exit(code)

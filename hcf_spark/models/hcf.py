@@ -37,10 +37,12 @@ class Hcf:
         """(B, D) float32 fine-tuned company vectors; those of unseen companies are their start."""
         return self._by_blocks(companies, self._network.company_vectors)
 
-    def _by_blocks(self, companies: Companies, function) -> np.ndarray:  # noqa: ANN001
+    def _by_blocks(self, companies: Companies, function) -> np.ndarray:
         text = torch.from_numpy(unit_rows(companies.text, self._text_mean))
         index = torch.from_numpy(companies.index)
-        blocks = [function(text[start : start + _ROWS], index[start : start + _ROWS]) for start in range(0, len(text), _ROWS)]
+        blocks = [
+            function(text[start : start + _ROWS], index[start : start + _ROWS]) for start in range(0, len(text), _ROWS)
+        ]
         return torch.cat(blocks).numpy() if blocks else function(text, index).numpy()
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -53,7 +55,9 @@ class Hcf:
         """The model with these weights; sizes are read off them."""
         weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items() if name != "text_mean"}
         n_companies, text_dimension = weights["companies.weight"].shape
-        first_layers = [tensor for name, tensor in weights.items() if name.startswith("blocks.") and name.endswith("0.weight")]
+        first_layers = [
+            tensor for name, tensor in weights.items() if name.startswith("blocks.") and name.endswith("0.weight")
+        ]
         network = DeepCF(
             n_companies,
             n_products=len(weights["products.weight"]),

@@ -49,10 +49,19 @@ class ModelPackage:
     """
 
     def __init__(
-        self, model: Model, product_ids: Sequence[str], product_names: Sequence[str], company_ids: Sequence[str], about: About
+        self,
+        model: Model,
+        product_ids: Sequence[str],
+        product_names: Sequence[str],
+        company_ids: Sequence[str],
+        about: About,
     ) -> None:
         self.model, self.about = model, about
-        self.product_ids, self.product_names, self.company_ids = list(product_ids), list(product_names), list(company_ids)
+        self.product_ids, self.product_names, self.company_ids = (
+            list(product_ids),
+            list(product_names),
+            list(company_ids),
+        )
         self._product_idx = {product: position for position, product in enumerate(self.product_ids)}
         self._company_idx = {company: position for position, company in enumerate(self.company_ids)}
 

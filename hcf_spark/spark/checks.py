@@ -52,7 +52,9 @@ def filter_where(frame: DataFrame, setting: str, condition: str | None) -> DataF
         _ = chosen.schema
     except AnalysisException as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"{setting}: {condition!r} is no condition on columns {', '.join(frame.columns)}: {reason}") from error
+        raise ConfigError(
+            f"{setting}: {condition!r} is no condition on columns {', '.join(frame.columns)}: {reason}"
+        ) from error
     return chosen
 
 
@@ -177,11 +179,15 @@ def write_quarantine(tables: Tables, source_table: str, checked: Checked, max_sh
     if n_bad:
         logger.warning("%s: %d of %d rows are in quarantine (%s)", source_table, n_bad, n_rows, found)
     if n_bad > max_share * n_rows:
-        keys = [str(row["key"] or row["row"]) for row in written.orderBy("rule", "key", "row").limit(_KEYS_SHOWN).collect()]
+        keys = [
+            str(row["key"] or row["row"]) for row in written.orderBy("rule", "key", "row").limit(_KEYS_SHOWN).collect()
+        ]
         raise DataError(
             f"{source_table}: {n_bad} of {n_rows} rows are bad, more than input.max_quarantined_share={max_share} allows "
             f"({found}); for example {', '.join(keys)}; see table quarantine at {tables.location('quarantine')}"
         )
     if n_bad == n_rows:
-        raise DataError(f"{source_table} has no sound row of {n_rows}: check it, and the setting input.{source_table}_where")
+        raise DataError(
+            f"{source_table} has no sound row of {n_rows}: check it, and the setting input.{source_table}_where"
+        )
     return counts

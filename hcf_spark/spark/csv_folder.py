@@ -145,5 +145,7 @@ def check_records(frame: DataFrame) -> Checked:
     return Checked(
         rows=frame,
         good=frame.where(F.col(BROKEN).isNull()).drop(BROKEN, RAW),
-        bad=broken.select(F.lit(None).cast("string").alias("key"), F.col(BROKEN).alias("rule"), F.col(RAW).alias("row")),
+        bad=broken.select(
+            F.lit(None).cast("string").alias("key"), F.col(BROKEN).alias("rule"), F.col(RAW).alias("row")
+        ),
     )

@@ -38,7 +38,9 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
     embeddings = tables.read("text_embeddings", "embed_companies").where(F.col("encoder_id") == encoder_id)
     first = embeddings.select(F.size("embedding")).head()
     if first is None:
-        raise DataError(f"table text_embeddings has no vector by encoder {encoder_id}: run embed_companies with these settings")
+        raise DataError(
+            f"table text_embeddings has no vector by encoder {encoder_id}: run embed_companies with these settings"
+        )
     versions = {name: tables.version(name) for name in _READ}
     identity = [build, encoder_id, versions, config.model_dump(include={"text", "split", "seed"}),
                 config.evaluation.max_companies, config.train.processes]  # fmt: skip
@@ -51,7 +53,10 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
 
     companies = tables.read("company_vocab", "build_matrix")
     cells = split.with_part(
-        tables.read("company_product", "build_matrix"), companies.select("company_idx", "held_out"), config.split, config.seed
+        tables.read("company_product", "build_matrix"),
+        companies.select("company_idx", "held_out"),
+        config.split,
+        config.seed,
     )
     vectors = build_text_vectors(embeddings, encoder_id, config.text.columns)
     text = with_text(companies, vectors, first[0])
@@ -137,7 +142,9 @@ def _write_test(rows: DataFrame, folder: Path, config: Config) -> None:
     drawn = uniform(config.seed, "judged", F.col("company_idx"))
     limit = config.evaluation.max_companies
     judged = [regime.orderBy(drawn, "company_idx").limit(limit) for regime in (warm, cold)]
-    judged[0].unionByName(judged[1]).orderBy("regime", "company_idx").write.mode("overwrite").parquet(str(folder / "test"))
+    judged[0].unionByName(judged[1]).orderBy("regime", "company_idx").write.mode("overwrite").parquet(
+        str(folder / "test")
+    )
 
 
 def _list_files(folder: Path, part: str) -> tuple[DataFile, ...]:

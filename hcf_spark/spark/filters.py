@@ -72,7 +72,12 @@ def filter_sparse(interactions: DataFrame, settings: FilterSettings) -> tuple[Da
         interactions = interactions.localCheckpoint()
         sizes.append(measure(interactions, f"round {round_number}: products with at least {least} companies"))
         interactions = _with_at_least(interactions, "company_id", settings.min_products_per_company).localCheckpoint()
-        sizes.append(measure(interactions, f"round {round_number}: companies with at least {settings.min_products_per_company} products"))
+        sizes.append(
+            measure(
+                interactions,
+                f"round {round_number}: companies with at least {settings.min_products_per_company} products",
+            )
+        )
         if sizes[-1].interactions == 0:
             raise DataError(
                 f"the density filter left nothing of {sizes[0].interactions} interactions: lower filter.min_product_density, "

@@ -64,9 +64,7 @@ def build_matrix(tables: Tables, config: Config) -> MatrixReport:
     kept, sizes = filter_sparse(interactions.where(~F.col("held_out")), config.filter)
     product_vocab = build_product_vocab(products, kept.select("product_id").distinct())
     cells = kept.unionByName(interactions.where(F.col("held_out")))
-    report = MatrixReport(
-        _build_id(config, versions), [size.to_dict() for size in sizes], quarantined, versions
-    )
+    report = MatrixReport(_build_id(config, versions), [size.to_dict() for size in sizes], quarantined, versions)
     return _write(tables, report, vocab, product_vocab, cells)
 
 

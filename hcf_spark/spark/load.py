@@ -31,7 +31,9 @@ def load_tables(spark: SparkSession, tables: Tables, config: Config) -> None:
         logger.info("input.source is tables: companies, products and usage are taken as they are")
     elif config.input.source == "csv":
         if config.input.folder is None:
-            raise ConfigError("input.source is csv, but input.folder is not set: name the folder with the three CSV files")
+            raise ConfigError(
+                "input.source is csv, but input.folder is not set: name the folder with the three CSV files"
+            )
         load_csv_folder(spark, tables, Path(config.input.folder), config.input.max_quarantined_share)
     else:
         load_sample_world(spark, tables, config)

@@ -18,7 +18,9 @@ def look_up_dataset(tables: Tables) -> dict[str, int | float]:
 
 def look_up_products(tables: Tables) -> tuple[list[str], list[str]]:
     """Ids and names of the products by product_idx; a product without a name is called by its id. Collects."""
-    vocab = tables.read("product_vocab", "build_matrix").select("product_idx", "product_id", F.coalesce("name", "product_id").alias("name"))
+    vocab = tables.read("product_vocab", "build_matrix").select(
+        "product_idx", "product_id", F.coalesce("name", "product_id").alias("name")
+    )
     rows = vocab.toPandas().sort_values("product_idx")
     return rows["product_id"].tolist(), rows["name"].tolist()
 

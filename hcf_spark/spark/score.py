@@ -42,11 +42,15 @@ def score_companies(tables: Tables, config: Config, package: Path, about: "About
         DataError: there are no text vectors by the model's encoder.
     """
     rows = build_scoring_rows(tables, config, about)
-    scores = rows.mapInPandas(make_score_fn(str(package), config.score.top_k), "company_id string, product_id string, rank int, score float")
+    scores = rows.mapInPandas(
+        make_score_fn(str(package), config.score.top_k), "company_id string, product_id string, rank int, score float"
+    )
     stamped = scores.withColumn("model_version", F.lit(version)).withColumn("scored_at", F.current_timestamp())
     tables.overwrite("company_scores", stamped, schemas.COMPANY_SCORES)
     vectors = rows.mapInPandas(make_embed_fn(str(package)), "company_id string, embedding array<float>")
-    tables.overwrite("company_embeddings", vectors.withColumn("model_version", F.lit(version)), schemas.COMPANY_EMBEDDINGS)
+    tables.overwrite(
+        "company_embeddings", vectors.withColumn("model_version", F.lit(version)), schemas.COMPANY_EMBEDDINGS
+    )
 
 
 def build_scoring_rows(tables: Tables, config: Config, about: "About") -> DataFrame:
@@ -102,7 +106,9 @@ def make_embed_fn(package: str) -> Callable[[Iterator[pd.DataFrame]], Iterator[p
     return embed
 
 
-def _blocks(package: str, batches: Iterator[pd.DataFrame]) -> Iterator[tuple[pd.DataFrame, "Companies", "ModelPackage"]]:
+def _blocks(
+    package: str, batches: Iterator[pd.DataFrame]
+) -> Iterator[tuple[pd.DataFrame, "Companies", "ModelPackage"]]:
     loaded = None
     for batch in batches:
         loaded = loaded or _load(package)

@@ -174,5 +174,7 @@ def _conform(frame: DataFrame, schema: T.StructType | None, name: str) -> DataFr
         return frame
     missing = [field.name for field in schema if field.name not in frame.columns]
     if missing:
-        raise DataError(f"table {name}: the frame to write lacks {', '.join(missing)}; found {', '.join(frame.columns)}")
+        raise DataError(
+            f"table {name}: the frame to write lacks {', '.join(missing)}; found {', '.join(frame.columns)}"
+        )
     return frame.select(*[frame[field.name].cast(field.dataType).alias(field.name) for field in schema])

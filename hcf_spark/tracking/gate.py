@@ -29,7 +29,9 @@ class Verdict:
     reason: str
 
 
-def run_gate(name: str, version: str, rows: Mapping[str, Mapping[str, Any]], chosen: str, snapshot_id: str, example: pd.DataFrame) -> Verdict:
+def run_gate(
+    name: str, version: str, rows: Mapping[str, Mapping[str, Any]], chosen: str, snapshot_id: str, example: pd.DataFrame
+) -> Verdict:
     """Decide on a challenger, write the verdict on the version and move the alias ``champion`` if it passes.
 
     It passes if it loads and answers the example with finite scores, is not worse than popularity, and not worse than the
@@ -54,7 +56,9 @@ def run_gate(name: str, version: str, rows: Mapping[str, Mapping[str, Any]], cho
         or _champion_problem(client, name, score, snapshot_id)
     )
     verdict = Verdict(problem is None, problem or f"validation NDCG {score:.4f}, no worse than the champion before")
-    client.set_model_version_tag(name, version, _VERDICT_TAG, f"{'promoted' if verdict.promoted else 'kept out'}: {verdict.reason}")
+    client.set_model_version_tag(
+        name, version, _VERDICT_TAG, f"{'promoted' if verdict.promoted else 'kept out'}: {verdict.reason}"
+    )
     if verdict.promoted:
         client.set_registered_model_alias(name, CHAMPION, version)
     logger.log(

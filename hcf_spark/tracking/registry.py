@@ -45,9 +45,7 @@ def make_signature(text_columns: Sequence[str], top_k: int) -> ModelSignature:
     return ModelSignature(Schema(inputs), Schema(outputs), ParamSchema(params))
 
 
-def register(
-    name: str, package: Path, encoder: Path, signature: ModelSignature, input_example: pd.DataFrame
-) -> str:
+def register(name: str, package: Path, encoder: Path, signature: ModelSignature, input_example: pd.DataFrame) -> str:
     """Log the model in the active run, register it and give it the alias ``challenger``.
 
     Args:
@@ -93,7 +91,9 @@ def fetch(name: str, alias: str, folder: Path) -> RegisteredModel:
     """
     version = find_alias(name, alias)
     if version is None:
-        raise RegistryError(f"the registry at {mlflow.get_registry_uri()} has no model {name}@{alias}: run train_model first")
+        raise RegistryError(
+            f"the registry at {mlflow.get_registry_uri()} has no model {name}@{alias}: run train_model first"
+        )
     found = MlflowClient().get_model_version(name, version)
     target = folder / f"{name}-{version}"
     target.mkdir(parents=True, exist_ok=True)

@@ -144,7 +144,11 @@ class Trainer:
 
     def _finish_epoch(self, epoch: int, record: dict[str, float]) -> None:
         self._progress.history.append(record)
-        score = (record["validation_warm_ndcg"] + record["validation_cold_ndcg"]) / 2 if self._plan.use_validation else epoch
+        score = (
+            (record["validation_warm_ndcg"] + record["validation_cold_ndcg"]) / 2
+            if self._plan.use_validation
+            else epoch
+        )
         is_best = score > self._progress.best_score
         if is_best:
             self._progress.best_epoch, self._progress.best_score = epoch, score

@@ -83,7 +83,9 @@ class Manifest:
         try:
             content = json.loads((folder / FILE).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise TrainingError(f"no complete snapshot in {folder}: {FILE} is missing; run train_model again") from error
+            raise TrainingError(
+                f"no complete snapshot in {folder}: {FILE} is missing; run train_model again"
+            ) from error
         for part in ("train", "test"):
             content[part] = tuple(DataFile(**file) for file in content[part])
         return cls(**content)

@@ -56,5 +56,11 @@ class TrainPlan:
 
     def identity(self) -> str:
         """Names everything the weights depend on, places apart: runs with the same identity may resume each other."""
-        settings = {**self.to_dict(), "folder": None, "snapshot": Path(self.snapshot).name, "timeout_seconds": None, "code": __version__}
+        settings = {
+            **self.to_dict(),
+            "folder": None,
+            "snapshot": Path(self.snapshot).name,
+            "timeout_seconds": None,
+            "code": __version__,
+        }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

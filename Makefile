@@ -1,0 +1,44 @@
+# make demo [DATA=folder] [CONF=file] [OUT=folder]   the whole chain on one machine
+# make test                                          all tests
+# make benchmark NAME=name [DATA=folder] [CONF=file] [OUT=file]
+PYTHON ?= python3
+OUT ?= out/demo
+ENV := .venv
+RUN := $(ENV)/bin/python
+
+.PHONY: demo test lint wheel benchmark platform environment clean
+.DEFAULT_GOAL := demo
+
+demo: environment
+	@$(RUN) -m jobs.run_pipeline --conf conf/demo.yml --set output="$(OUT)" \
+		$(if $(DATA),--set input.source=csv --set input.folder="$(DATA)") $(if $(CONF),--conf "$(CONF)")
+
+test: environment lint
+	@$(RUN) -m pytest $(ARGS)
+
+lint: environment
+	@$(ENV)/bin/ruff check . && $(ENV)/bin/ruff format --check .
+
+wheel: environment
+	@$(RUN) -m build --wheel --no-isolation
+
+benchmark: environment
+	@$(RUN) -m benchmarks.$(NAME) $(if $(DATA),--data "$(DATA)") $(if $(CONF),--conf "$(CONF)") $(if $(filter file,$(origin OUT)),,--out "$(OUT)")
+
+platform:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || \
+		{ echo "error: Python 3.11 or later is needed (Debian: apt-get install python3.11 python3.11-venv)" >&2; exit 1; }
+	@$(PYTHON) hcf_spark/java.py
+
+environment: platform $(ENV)/.done
+
+$(ENV)/.done: setup.py constraints.txt conf/spark-defaults.conf
+	@echo "making the environment in $(ENV) (a few minutes, once)"
+	@$(PYTHON) -m venv $(ENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,test]'
+	@conf=$$($(RUN) -c 'import os, pyspark; print(os.path.join(os.path.dirname(pyspark.__file__), "conf"))') && \
+		mkdir -p "$$conf" && cp conf/spark-defaults.conf "$$conf/"
+	@touch $@
+
+clean:
+	rm -rf $(ENV) out dist build *.egg-info
