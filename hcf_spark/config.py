@@ -153,7 +153,8 @@ def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ())
         overrides: ``a.b=value`` strings (value in YAML), laid over the files.
 
     Raises:
-        ConfigError: a file is missing or not a YAML mapping; a key is unknown (the nearest valid one is named); a value is wrong.
+        ConfigError: a file is missing or not a YAML mapping; a key is unknown (the nearest valid one is named); a
+            value is wrong.
     """
     merged = _read(CONF_FOLDER / "base.yml")
     for file in files:

@@ -1,4 +1,4 @@
-"""The check that a Java which Spark 4.0 runs on is there. Needs nothing but Python, since it runs before anything is installed."""
+"""The check for a Java that Spark 4.0 runs on. Needs nothing but Python: it runs before anything is installed."""
 
 import os
 import re
@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 SUPPORTED = (17, 21)
-ADVICE = "install a JDK 17 (Debian / Ubuntu: apt-get install openjdk-17-jdk-headless) and, if several are installed, set JAVA_HOME to it"
+ADVICE = (
+    "install a JDK 17 (Debian / Ubuntu: apt-get install openjdk-17-jdk-headless) "
+    "and, if several are installed, set JAVA_HOME to it"
+)
 
 
 def find_java() -> str | None:

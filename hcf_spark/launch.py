@@ -1,4 +1,4 @@
-"""The only module that joins Spark and training: the second stage as a candidate of the harness, trained by TorchDistributor."""
+"""The only module that joins Spark and training: stage 2 as a candidate of the harness, by TorchDistributor."""
 
 import logging
 from pathlib import Path
@@ -73,8 +73,9 @@ class DistributedCandidate:
         self, companies: Companies, cutoff: int, seed: int, epochs: int, use_validation: bool
     ) -> tuple[Model, dict]:
         chosen = self._settings.model_dump(include={*_NETWORK, "patience_epochs", "batch_companies", "timeout_seconds"})
+        part = "inner" if use_validation else "full"
         plan = TrainPlan(
-            snapshot=str(self._snapshot), folder=str(self._work / f"{self.name}-{'inner' if use_validation else 'full'}"),
+            snapshot=str(self._snapshot), folder=str(self._work / f"{self.name}-{part}"),
             text_start=self._kind.text_start, use_validation=use_validation, epochs=epochs, cutoff=cutoff, seed=seed,
             **chosen,
         )  # fmt: skip

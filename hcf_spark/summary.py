@@ -1,4 +1,4 @@
-"""What a training run found, as metrics.json, as the table on the terminal and as input of the report. Plain values only."""
+"""What a training run found: as metrics.json, as the table on the terminal, as input of the report."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from hcf_spark.train.snapshot import Snapshot
 DESCRIPTIONS = {
     "popularity": "The products that most companies use, the same for everyone.",
     "ae": "Text only: ridge regression from the text vector to the products (the paper's baseline, stage 1 alone).",
-    "ease": "Products only: which products go together, in closed form (EASE, Steck 2019); popularity where none is known.",
+    "ease": "Products only: which products go together, in closed form (EASE, Steck 2019).",
     "dcf": "Products only: the paper's network with company vectors that start at random.",
     "hcf": "The paper's hybrid: its network with company vectors that start at the text vector.",
 }

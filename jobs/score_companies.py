@@ -1,5 +1,6 @@
 """Rank the products for every company by the champion model, and write its company vectors."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,10 +20,12 @@ def run(spark: SparkSession, config: Config) -> None:
     """Write company_scores and company_embeddings; their names and versions go to the model's MLflow run."""
     connect(config)
     tables = Tables(spark, config)
-    model = registry.fetch(config.mlflow.model_name, registry.CHAMPION, Path(config.output).absolute() / "models")
+    folder = Path(config.output).absolute() / "scoring"
+    model = registry.fetch(config.mlflow.model_name, registry.CHAMPION, folder)
     about = ModelPackage.load(model.package).about
     with timed(logger, f"scoring all companies with {model.name} version {model.version}"):
         score_companies(tables, config, model.package, about, model.version)
+    shutil.rmtree(folder, ignore_errors=True)
     for name in ("company_scores", "company_embeddings", "text_embeddings"):
         registry.note_table(model.run_id, name, tables.location(name), tables.version(name))
 

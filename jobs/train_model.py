@@ -44,7 +44,7 @@ _PRODUCTS_PER_EXAMPLE = 10
 
 
 def run(spark: SparkSession, config: Config) -> dict[str, Any]:
-    """Write report.html and metrics.json under ``output``, and a version in the registry; returns the content of metrics.json."""
+    """Write report.html, metrics.json and a registry version; returns the content of metrics.json."""
     tables, output = Tables(spark, config), Path(config.output).absolute()
     spec = resolve_encoder(config.encoder)
     with timed(logger, "exporting the snapshot"):
@@ -69,7 +69,7 @@ def run(spark: SparkSession, config: Config) -> dict[str, Any]:
         log_models(result.rows, curves)
         package = _make_package(tables, config, result, spec, manifest)
         with timed(logger, "registering the champion model"):
-            version, aliases = _register(config, package, spec, snapshot, result, manifest, output / "packages")
+            version, aliases = _register(config, package, spec, snapshot, result, manifest, work / registry.PACKAGE)
         facts = RunFacts(
             run_id=mlflow_run.info.run_id,
             seed=config.seed,
@@ -119,7 +119,7 @@ def _register(
 ) -> tuple[str, list[str]]:
     """Log and register the model, and pass it through the gate; returns version and aliases."""
     name = config.mlflow.model_name
-    package.save(folder / manifest.snapshot_id)
+    package.save(folder)
     example = pd.DataFrame(
         {
             "company_id": ["a company not seen before"],
@@ -128,9 +128,8 @@ def _register(
         }
     )
     signature = registry.make_signature(config.text.columns, config.score.top_k)
-    version = registry.register(name, folder / manifest.snapshot_id, Path(spec.folder), signature, example)
+    version = registry.register(name, folder, Path(spec.folder), signature, example)
     verdict = run_gate(name, version, result.rows, result.champion, manifest.snapshot_id, example)
-    shutil.rmtree(folder, ignore_errors=True)
     return version, [registry.CHALLENGER, *([registry.CHAMPION] if verdict.promoted else [])]
 
 

@@ -24,7 +24,9 @@ def spark(tmp_path_factory):
 
 
 def _inline(settings):
-    return ", ".join(f"{key}: {str(value).lower() if isinstance(value, bool) else value}" for key, value in settings.items())
+    return ", ".join(
+        f"{key}: {str(value).lower() if isinstance(value, bool) else value}" for key, value in settings.items()
+    )
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import numpy as np
-import scipy.sparse as sp
 
 from hcf_spark.errors import TrainingError
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Companies, Holdout
+from hcf_spark.models.ranking import csr_rows
 
 _CELLS = 4_000_000
 
@@ -15,11 +15,6 @@ _CELLS = 4_000_000
 def _row_blocks(companies: Companies) -> Iterator[slice]:
     rows = max(1, _CELLS // companies.known.shape[1])
     return (slice(start, start + rows) for start in range(0, len(companies), rows))
-
-
-def csr_rows(matrix: sp.csr_matrix) -> np.ndarray:
-    """The row of each stored cell; ``matrix.indices`` has the columns in the same order."""
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
 
 
 def score_blocks(model: Model, holdout: Holdout) -> Iterator[tuple[Holdout, np.ndarray]]:

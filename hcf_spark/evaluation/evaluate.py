@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hcf_spark.evaluation.blocks import csr_rows, score_blocks
+from hcf_spark.evaluation.blocks import score_blocks
 from hcf_spark.evaluation.metrics import (
     average_precision,
     best_f1_threshold,
@@ -14,10 +14,10 @@ from hcf_spark.evaluation.metrics import (
     ndcg_at_k,
     recall_at_k,
     roc_auc,
-    top_k,
 )
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Holdout
+from hcf_spark.models.ranking import csr_rows, top_k
 
 
 @dataclass(frozen=True)

@@ -7,27 +7,6 @@ import numpy as np
 import scipy.sparse as sp
 
 
-def top_k(scores: np.ndarray, cutoff: int) -> np.ndarray:
-    """The products of the K highest scores of each row, best first; equal scores in product order.
-
-    Args:
-        scores: (B, P), -inf where a product is known and may not be ranked.
-
-    Returns:
-        (B, min(K, P)) int64 product indices.
-    """
-    n_products = scores.shape[1]
-    size = min(cutoff, n_products)
-    last = np.partition(scores, n_products - size, axis=1)[:, n_products - size, None]
-    above = scores > last
-    tied = scores == last
-    room = size - above.sum(axis=1, keepdims=True)
-    chosen = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= room))
-    products = np.nonzero(chosen)[1].reshape(len(scores), size)
-    order = np.argsort(-np.take_along_axis(scores, products, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(products, order, axis=1)
-
-
 def _hits(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
     return hidden[np.arange(len(ranked))[:, None], ranked].toarray() > 0
 

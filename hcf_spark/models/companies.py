@@ -61,7 +61,7 @@ class Holdout:
 
 @dataclass(frozen=True)
 class Regimes:
-    """Both ways in which a model is judged: ``warm``, products of companies seen in training; ``cold``, companies held out whole."""
+    """Both ways of judging: ``warm``, products of companies seen in training; ``cold``, companies held out whole."""
 
     warm: Holdout
     cold: Holdout

@@ -15,8 +15,8 @@ _ROWS = 2048
 class Hcf:
     """HCF (arXiv 2410.20325): deep collaborative filtering whose company vectors start at their text; see ``DeepCF``.
 
-    It knows a company by its text and, if it was in training, by its fine-tuned vector; products told later change nothing.
-    What the paper leaves open was settled on validation (`make benchmark NAME=hcf_choices`): one hidden layer, every product
+    It knows a company by its text and, if it was in training, by its fine-tuned vector; products told later
+    change nothing. What the paper leaves open was settled on validation (`make benchmark NAME=stage2`): every product
     of a company in the loss (no sampled negatives), positives weighted, AdamW.
     """
 

@@ -1,4 +1,4 @@
-"""A fitted model with all that it needs to be used: vocabularies, and how text becomes vectors. What the registry holds."""
+"""What the registry holds: a fitted model with its vocabularies, and how text becomes vectors."""
 
 import json
 from collections.abc import Sequence

@@ -8,9 +8,10 @@ class DeepCF(nn.Module):
     """Company vector in, one logit per product out: logits = V g(u) + b.
 
     The paper (arXiv 2410.20325, stage 2) starts the company side of deep collaborative filtering at the text vector and
-    fine-tunes it on the company x product matrix. So u_i = e_i + delta_i for a company seen in training, delta starting at 0
-    and held near it by an L2 penalty (``companies_l2``), and u = e for any other company; e is the text vector, centred and of length 1. With
-    ``text_start=False`` (the paper's "DCF only") u_i is a free vector that starts at random, and an unseen company gets their mean.
+    fine-tunes it on the company x product matrix. So u_i = e_i + delta_i for a company seen in training, delta
+    starting at 0 and held near it by an L2 penalty (``companies_l2``), and u = e for any other company; e is the text
+    vector, centred and of length 1. With ``text_start=False`` (the paper's "DCF only") u_i is a free vector that starts
+    at random, and an unseen company gets their mean.
     g is ``depth`` residual blocks, u <- u + W2 dropout(GELU(W1 u)), W2 starting at 0; b starts at the log odds of each
     product's share of companies, so that training starts at popularity.
 

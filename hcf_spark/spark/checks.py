@@ -1,4 +1,4 @@
-"""Checks of the user's tables. Each row either passes or goes to quarantine with the first rule it breaks; none is lost."""
+"""Checks of the user's tables: each row passes, or goes to quarantine with the first rule it breaks."""
 
 import logging
 import uuid
@@ -124,7 +124,7 @@ def _check_entities(frame: DataFrame, table: str, key: str) -> Checked:
 
 
 def _with_duplicate_rule(rows: DataFrame, keys: Sequence[str]) -> DataFrame:
-    """Of the sound rows with one key, the first by content stays; the rule of the others tells whether they say the same."""
+    """Of the sound rows with one key the first by content stays; the others' rule tells whether they say the same."""
     name = "pair" if len(keys) > 1 else keys[0]
     order = F.xxhash64(_CONTENT)
     sound = W.partitionBy(*keys, F.col(_RULE).isNull())
@@ -183,7 +183,8 @@ def write_quarantine(tables: Tables, source_table: str, checked: Checked, max_sh
             str(row["key"] or row["row"]) for row in written.orderBy("rule", "key", "row").limit(_KEYS_SHOWN).collect()
         ]
         raise DataError(
-            f"{source_table}: {n_bad} of {n_rows} rows are bad, more than input.max_quarantined_share={max_share} allows "
+            f"{source_table}: {n_bad} of {n_rows} rows are bad, more than "
+            f"input.max_quarantined_share={max_share} allows "
             f"({found}); for example {', '.join(keys)}; see table quarantine at {tables.location('quarantine')}"
         )
     if n_bad == n_rows:

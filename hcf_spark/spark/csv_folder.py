@@ -1,6 +1,7 @@
-"""A folder of CSV files (RFC 4180, UTF-8) as frames. Broken records are told apart from good ones, and no good row is lost.
+"""CSV files (RFC 4180, UTF-8) as frames, broken records told apart from good ones, no good row lost.
 
-Spark's own reader takes everything up to the next quote for one value when a quote is left open, and so swallows good rows without a word.
+Spark's own reader takes everything up to the next quote for one value when a quote is left open,
+and so swallows good rows without a word.
 Here a record that breaks RFC 4180 costs its first line only: reading goes on with the next one.
 """
 
@@ -32,11 +33,13 @@ def read_csv(spark: SparkSession, file: Path, required: tuple[str, ...]) -> Data
         required: columns that must be in the header.
 
     Returns:
-        The header's columns, and for a broken record only ``_broken_rule`` (what is wrong) and ``_broken_line`` (its first line).
+        The header's columns, and for a broken record only ``_broken_rule`` (what is wrong) and ``_broken_line`` (its
+        first line).
         An empty field is null.
 
     Raises:
-        DataError: the file is missing, empty, not UTF-8 in its header, or lacks a required column, or its header repeats one.
+        DataError: the file is missing, empty, not UTF-8 in its header, or lacks a required column, or its header
+            repeats one.
     """
     header = _read_header(file, required)
     schema = T.StructType([T.StructField(name, T.StringType()) for name in [*header, BROKEN, RAW]])
@@ -83,7 +86,7 @@ def _parse_file(path: str, header: list[str]) -> Iterator[pd.DataFrame]:
 
 
 def parse_records(stream: TextIO, width: int) -> Iterator[tuple[list[str | None], str | None, str | None]]:
-    """Records of an open CSV file after its header: (fields, None, None), or (nulls, rule, first line) for a broken one.
+    """Records of an open CSV file after its header: (fields, None, None), or (nulls, rule, first line) if broken.
 
     A broken record's further lines are read again as records of their own, so that an open quote swallows nothing.
     """

@@ -49,9 +49,9 @@ def measure(interactions: DataFrame, step: str) -> MatrixSize:
 
 
 def filter_sparse(interactions: DataFrame, settings: FilterSettings) -> tuple[DataFrame, list[MatrixSize]]:
-    """Drop products below the density threshold rho or with too few companies, then companies with too few products, until stable.
+    """Drop sparse products, then thin companies, until stable.
 
-    A product's density is its number of companies over the number of companies still in the matrix (paper, section on the
+    A product's density is its number of companies over the number of companies still in the matrix (the paper's
     density threshold). Runs jobs: each round is counted, and its lineage cut by a local checkpoint.
 
     Args:
@@ -80,7 +80,8 @@ def filter_sparse(interactions: DataFrame, settings: FilterSettings) -> tuple[Da
         )
         if sizes[-1].interactions == 0:
             raise DataError(
-                f"the density filter left nothing of {sizes[0].interactions} interactions: lower filter.min_product_density, "
+                f"the density filter left nothing of {sizes[0].interactions} interactions: lower "
+                "filter.min_product_density, "
                 "filter.min_companies_per_product or filter.min_products_per_company"
             )
         if sizes[-1].interactions == before.interactions:

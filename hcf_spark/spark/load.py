@@ -56,7 +56,8 @@ def load_sample_world(spark: SparkSession, tables: Tables, config: Config) -> No
 
     world = build_sample_world(spark, config.sample, config.seed)
     for name, frame in (
-        ("companies", world.companies), ("products", world.products), ("usage", world.usage), ("sample_truth", world.truth),
+        ("companies", world.companies), ("products", world.products), ("usage", world.usage),
+        ("sample_truth", world.truth),
     ):  # fmt: skip
         tables.overwrite(name, frame)
         logger.info("%s: %s rows of the sample world", name, f"{tables.read(name, 'this job').count():,}")

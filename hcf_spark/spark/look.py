@@ -1,4 +1,4 @@
-"""Small facts about the tables, for package and report: collected, and bounded by the number of products or training companies."""
+"""Facts for package and report, collected: bounded by the number of products or of training companies."""
 
 from collections.abc import Sequence
 from typing import Any

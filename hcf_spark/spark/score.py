@@ -65,7 +65,8 @@ def build_scoring_rows(tables: Tables, config: Config, about: "About") -> DataFr
     embeddings = tables.read("text_embeddings", "embed_companies").where(F.col("encoder_id") == about.encoder_id)
     if embeddings.head() is None:
         raise DataError(
-            f"table text_embeddings has no vector by the model's encoder {about.encoder_id}: run embed_companies with its settings"
+            f"table text_embeddings has no vector by the model's encoder {about.encoder_id}: "
+            "run embed_companies with its settings"
         )
     checked = read_checked(tables, config)
     vectors = build_text_vectors(embeddings, about.encoder_id, about.text_columns)

@@ -22,7 +22,8 @@ DELTA = {
 def get_session(app_name: str, config: Config) -> SparkSession:
     """The active session (Databricks, a notebook, tests) or a new one.
 
-    A new session takes its master from ``spark.master``, else from spark-submit, else ``local[*]``; a local one gets Delta's jars.
+    A new session takes its master from ``spark.master``, else from spark-submit, else ``local[*]``; a local one gets
+    Delta's jars.
 
     Raises:
         PlatformError: there is no Java that Spark runs on.

@@ -14,9 +14,9 @@ TRAIN, VALID_WARM, VALID_COLD, TEST_WARM, TEST_COLD = "train", "valid_warm", "va
 def with_part(interactions: DataFrame, held_out: DataFrame, settings: SplitSettings, seed: int) -> DataFrame:
     """Say of each interaction what it is for.
 
-    Held-out companies are ``test_cold``. Of every other company with at least ``min_products_to_hide`` products, a share is
-    ``test_warm``. Of what is left, the interactions of a share of companies are ``valid_cold``; of the others, again a
-    share of the products is ``valid_warm``, and the rest ``train``.
+    Held-out companies are ``test_cold``. Of every other company with at least ``min_products_to_hide`` products, a
+    share is ``test_warm``. Of what is left, the interactions of a share of companies are
+    ``valid_cold``; of the others, again a share of the products is ``valid_warm``, and the rest ``train``.
 
     Args:
         interactions: company_idx, product_idx.

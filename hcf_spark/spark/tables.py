@@ -23,7 +23,8 @@ _MERGE_ATTEMPTS = 5
 class Tables:
     """Reads and writes the tables of one configuration.
 
-    Every write is one Delta commit: a reader sees all of it or nothing, and a job that is killed leaves the table as it was.
+    Every write is one Delta commit: a reader sees all of it or nothing, and a job that is killed leaves the table as
+    it was.
     """
 
     def __init__(self, spark: SparkSession, config: Config) -> None:
@@ -78,7 +79,8 @@ class Tables:
         Args:
             name: the table's name in the contract.
             frame: its new content.
-            schema: columns and types the table must have; None for the user's tables, whose schema is taken from the frame.
+            schema: columns and types the table must have; None for the user's tables, whose schema is taken from the
+                frame.
             stamp: kept with the commit, so that tables that belong together can be told (``require_same_stamp``).
         """
         writer = (
@@ -113,7 +115,8 @@ class Tables:
             frame: new and changed rows, one per key.
             schema: columns and types of the table.
             keys: columns that name a row.
-            stale: SQL condition on ``target``: rows in the table that it holds for and the frame does not have are deleted.
+            stale: SQL condition on ``target``: rows in the table that it holds for and the frame does not have are
+                deleted.
         """
         frame = _conform(frame, schema, name)
         if not self.exists(name):

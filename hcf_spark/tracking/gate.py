@@ -34,8 +34,8 @@ def run_gate(
 ) -> Verdict:
     """Decide on a challenger, write the verdict on the version and move the alias ``champion`` if it passes.
 
-    It passes if it loads and answers the example with finite scores, is not worse than popularity, and not worse than the
-    present champion was on its own validation set: at all on the same snapshot, by more than 2% on another.
+    It passes if it loads and answers the example with finite scores, is not worse than popularity, and not worse
+    than the present champion was on its own validation set: at all on the same snapshot, by more than 2% on another.
     "Worse" is by the mean of warm and cold validation NDCG.
 
     Args:

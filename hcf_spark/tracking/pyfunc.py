@@ -1,4 +1,4 @@
-"""The registered model, as MLflow loads it: text and known products in, ranked products out. Needs neither Spark nor network."""
+"""The registered model as MLflow loads it: text and known products in, ranked products out. Needs no Spark."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import pandas as pd
 class HybridRecommender(mlflow.pyfunc.PythonModel):
     """Scores companies, seen in training or not.
 
-    Input: a frame with any of ``company_id``, the text columns and ``products`` (lists of product ids), a row per company.
+    Input: a frame with any of ``company_id``, the text columns and ``products`` (lists of product ids), a row
+    per company.
     Output: a row per company with ``product_ids`` (best first) and ``scores``.
     """
 

@@ -19,6 +19,7 @@ from hcf_spark.tracking.run import package_versions
 logger = logging.getLogger(__name__)
 
 CHALLENGER, CHAMPION = "challenger", "champion"
+PACKAGE = "package"
 _REQUIRED = ("mlflow", "numpy", "pandas", "scipy", "scikit-learn", "torch", "transformers", "safetensors")
 _ALSO = ("pydantic", "pyyaml")
 
@@ -50,7 +51,7 @@ def register(name: str, package: Path, encoder: Path, signature: ModelSignature,
 
     Args:
         name: of the registered model.
-        package: folder of a ``ModelPackage``.
+        package: folder of a ``ModelPackage``, called "package".
         encoder: folder of the encoder, carried along.
         signature: of the model.
         input_example: kept with it.
@@ -62,7 +63,7 @@ def register(name: str, package: Path, encoder: Path, signature: ModelSignature,
     info = mlflow.pyfunc.log_model(
         name="model",
         python_model=str(Path(__file__).with_name("pyfunc.py")),
-        artifacts={"package": str(package), "encoder": str(encoder)},
+        artifacts={PACKAGE: str(package), "encoder": str(encoder)},
         code_paths=[str(Path(hcf_spark.__file__).parent)],
         signature=signature,
         input_example=input_example,
@@ -97,8 +98,10 @@ def fetch(name: str, alias: str, folder: Path) -> RegisteredModel:
     found = MlflowClient().get_model_version(name, version)
     target = folder / f"{name}-{version}"
     target.mkdir(parents=True, exist_ok=True)
-    local = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{name}/{version}", dst_path=str(target))
-    return RegisteredModel(name, version, found.run_id, Path(local) / "artifacts" / "package")
+    uri = f"models:/{name}/{version}/artifacts/{PACKAGE}"
+    return RegisteredModel(
+        name, version, found.run_id, Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(target)))
+    )
 
 
 def note_table(run_id: str, name: str, location: str, version: int) -> None:

@@ -1,4 +1,4 @@
-"""Batches of training companies from the Parquet snapshot. The only place that knows petastorm, so that another reader can take its place."""
+"""Batches of training companies from the snapshot. Only this file knows petastorm: another reader can replace it."""
 
 import warnings
 from collections.abc import Iterator

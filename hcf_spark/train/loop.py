@@ -125,7 +125,7 @@ class Trainer:
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:
-        """NDCG@K over all products, of validation interactions (warm) and of companies held out, by text alone (cold)."""
+        """NDCG@K over all products: of validation interactions (warm), of companies held out, by text alone (cold)."""
         self._network.eval()
         sums = torch.zeros(4, dtype=torch.float64)
         for rows in self._loader.all_rows(_VALIDATION_ROWS):

@@ -24,7 +24,8 @@ class Snapshot:
         validation: to choose settings and thresholds on, after fitting on ``inner``.
         full: all training companies and interactions; what is finally fitted on.
         test: to be looked at once.
-        test_index: company_idx of the judged companies by regime, in the order of ``test``; no model is told those of the cold.
+        test_index: company_idx of the judged companies by regime, in the order of ``test``; no model is told those
+            of the cold.
     """
 
     inner: Companies

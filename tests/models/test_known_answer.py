@@ -6,9 +6,9 @@ import scipy.sparse as sp
 from worlds import checkerboard, random_world, unseen
 
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
-from hcf_spark.evaluation.metrics import top_k
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies
+from hcf_spark.models.ranking import top_k
 from hcf_spark.models.store import load_model, save_model
 
 
