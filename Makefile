@@ -20,7 +20,7 @@ lint: environment
 	@$(ENV)/bin/ruff check . && $(ENV)/bin/ruff format --check .
 
 wheel: environment
-	@$(RUN) -m build --wheel --no-isolation
+	@rm -rf build && $(RUN) -m build --wheel --no-isolation
 
 benchmark: environment
 	@$(RUN) -m benchmarks.$(NAME) $(if $(DATA),--data "$(DATA)") $(if $(CONF),--conf "$(CONF)") $(if $(filter file,$(origin OUT)),,--out "$(OUT)")

@@ -1,8 +1,25 @@
-"""One Spark session for all tests, started only when a test asks for it."""
+"""One Spark session for all tests, started only on demand, and one run of the whole chain on a small world."""
+
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from hcf_spark.config import load_config
+
+SMALL = (
+    "sample.companies=150",
+    "sample.products=40",
+    "sample.industries=3",
+    "sample.communities=3",
+    "sample.categories=4",
+    "sample.products_per_company=6",
+    "sample.long_text_share=0.01",
+    "input.source=sample",
+    "filter.min_companies_per_product=2",
+    "train.max_epochs=3",
+    "evaluation.cutoff=20",
+)
 
 
 @pytest.fixture(scope="session")
@@ -10,23 +27,17 @@ def spark(tmp_path_factory):
     from hcf_spark.spark.session import get_session
 
     warehouse = tmp_path_factory.mktemp("warehouse")
-    settings = {
-        "spark.sql.shuffle.partitions": 2,
-        "spark.ui.enabled": False,
-        "spark.ui.showConsoleProgress": False,
-        "spark.sql.warehouse.dir": warehouse.as_uri(),
-        "spark.databricks.delta.snapshotPartitions": 2,
-    }
-    config = load_config(overrides=["spark.master=local[2]", *(f"spark.settings={{{_inline(settings)}}}",)])
+    settings = (
+        "spark.sql.shuffle.partitions: 2",
+        "spark.ui.enabled: false",
+        "spark.ui.showConsoleProgress: false",
+        f"spark.sql.warehouse.dir: '{warehouse.as_uri()}'",
+        "spark.databricks.delta.snapshotPartitions: 2",
+    )
+    config = load_config(overrides=["spark.master=local[2]", f"spark.settings={{{', '.join(settings)}}}"])
     session = get_session("tests", config)
     yield session
     session.stop()
-
-
-def _inline(settings):
-    return ", ".join(
-        f"{key}: {str(value).lower() if isinstance(value, bool) else value}" for key, value in settings.items()
-    )
 
 
 @pytest.fixture
@@ -37,3 +48,26 @@ def make_config(tmp_path):
         return load_config(overrides=[f"output={tmp_path / 'out'}", *overrides])
 
     return make
+
+
+@dataclass(frozen=True)
+class SmallRun:
+    """A finished run of the whole chain."""
+
+    output: Path
+    settings: tuple[str, ...]
+
+    @property
+    def flags(self):
+        return [flag for setting in self.settings for flag in ("--set", setting)]
+
+
+@pytest.fixture(scope="session")
+def small_run(spark, tmp_path_factory):
+    """The whole chain, run once on a small sample world. Tests that change its output work on a copy."""
+    from jobs import run_pipeline
+
+    output = tmp_path_factory.mktemp("small") / "run"
+    run = SmallRun(output, (f"output={output}", *SMALL))
+    assert run_pipeline.main(run.flags) == 0
+    return run

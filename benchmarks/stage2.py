@@ -1,0 +1,89 @@
+"""What the paper leaves open in stage 2, settled on validation: one change at a time from conf/base.yml, test never read.
+
+make benchmark NAME=stage2 [DATA=folder] [CONF=file] [OUT=file]
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from tqdm import tqdm
+
+from hcf_spark.config import Config, load_config
+from hcf_spark.evaluation.evaluate import mean_ndcg
+from hcf_spark.launch import DistributedCandidate
+from hcf_spark.log import configure_logging
+from hcf_spark.models.hcf import Dcf, Hcf
+from hcf_spark.spark.export import export_snapshot
+from hcf_spark.spark.session import get_session
+from hcf_spark.spark.tables import Tables
+from hcf_spark.text.spec import resolve_encoder
+from hcf_spark.train.manifest import Manifest
+from hcf_spark.train.snapshot import read_snapshot
+from jobs import build_matrix, embed_companies, load_tables
+
+DEMO = Path(__file__).parent.parent / "conf" / "demo.yml"
+CHOICES = [
+    {},
+    {"depth": 1},
+    {"depth": 2},
+    {"depth": 1, "dropout": 0.6},
+    {"company_l2": 0.1},
+    {"company_l2": 10.0},
+    {"positive_weight": 1.0},
+    {"positive_weight": 20.0},
+    {"huber_delta": 0.3},
+    {"learning_rate": 0.002},
+    {"weight_decay": 0.1},
+]
+
+
+def compare(config: Config) -> list[dict]:
+    """Validation NDCG of every choice, for hcf, and of the first for dcf."""
+    spark = get_session("benchmark", config)
+    for job in (load_tables, build_matrix, embed_companies):
+        job.run(spark, config)
+    tables = Tables(spark, config)
+    folder = export_snapshot(tables, config, resolve_encoder(config.encoder).encoder_id)
+    limits = config.evaluation
+    snapshot = read_snapshot(folder, Manifest.read(folder), limits.max_fit_companies, limits.max_companies, config.seed)
+    rows = []
+    for kind, choice in tqdm([*((Hcf, choice) for choice in CHOICES), (Dcf, {})]):
+        work = Path(config.output) / "work" / str(len(rows))
+        candidate = DistributedCandidate(kind, spark, folder, work, config.train.model_copy(update=choice))
+        chosen = candidate.tune(snapshot.inner, snapshot.validation, limits.cutoff, config.seed)
+        warm, cold = (
+            mean_ndcg(chosen.model, regime, limits.cutoff)
+            for regime in (snapshot.validation.warm, snapshot.validation.cold)
+        )
+        rows.append(
+            {"model": kind.name, "choice": choice, "epochs": chosen.settings["epochs"], "warm": warm, "cold": cold}
+        )
+    return rows
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print a table, and write it as JSON where --out says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data")
+    parser.add_argument("--conf", action="append", default=[])
+    parser.add_argument("--out")
+    flags = parser.parse_args(argv)
+    configure_logging("warning")
+    with tempfile.TemporaryDirectory() as output:
+        data = ["input.source=csv", f"input.folder={flags.data}"] if flags.data else []
+        rows = compare(load_config([DEMO, *flags.conf], [f"output={output}", *data]))
+    print(f"{'model':6} {'choice':40} {'epochs':>6} {'warm':>7} {'cold':>7} {'mean':>7}   validation NDCG")
+    for row in rows:
+        choice = ", ".join(f"{key}={value}" for key, value in row["choice"].items()) or "as in conf/base.yml"
+        mean = (row["warm"] + row["cold"]) / 2
+        print(f"{row['model']:6} {choice:40} {row['epochs']:6d} {row['warm']:7.4f} {row['cold']:7.4f} {mean:7.4f}")
+    if flags.out:
+        Path(flags.out).write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
