@@ -1,4 +1,4 @@
-"""What the paper leaves open in stage 2, settled on validation: one change at a time from conf/base.yml, test never read.
+"""What the paper leaves open in stage 2, settled on validation: one change at a time; test is never read.
 
 make benchmark NAME=stage2 [DATA=folder] [CONF=file] [OUT=file]
 """

@@ -1,22 +1,30 @@
 """Typed settings: conf/base.yml, the files laid over it, then single values. Unknown keys are refused."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from hcf_spark.errors import ConfigError
-from hcf_spark.log import mask
+from hcf_spark.log import MASKED, is_secret, mask
 
 _PACKAGED = Path(__file__).parent / "conf"
 CONF_FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "conf"
 
 Share = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+CountOrZero = Annotated[int, Field(ge=0, strict=True)]
 Positive = Annotated[float, Field(gt=0)]
+
+
+def _require_plain(value: Any) -> Any:
+    if not isinstance(value, str | int | float | bool):
+        raise PydanticCustomError("plain_value", "Input should be a string, a number, true or false")
+    return value
 
 
 class _Settings(BaseModel):
@@ -26,7 +34,7 @@ class _Settings(BaseModel):
 class SparkSettings(_Settings):
     master: str | None
     driver_memory: str | None
-    settings: dict[str, str | int | float | bool]
+    settings: dict[str, Annotated[Any, AfterValidator(_require_plain)]]
 
 
 TableName = Literal[
@@ -67,8 +75,8 @@ class TextSettings(_Settings):
 
 class EncoderSettings(_Settings):
     model: str
-    max_tokens: Annotated[int, Field(ge=8)] | None
-    overlap_tokens: Annotated[int, Field(ge=0)]
+    max_tokens: Annotated[int, Field(ge=8, strict=True)] | None
+    overlap_tokens: CountOrZero
     batch_tokens: Count
     threads_per_task: Count
 
@@ -82,7 +90,7 @@ class FilterSettings(_Settings):
 class SplitSettings(_Settings):
     cold_share: Annotated[float, Field(gt=0, lt=1)]
     warm_share: Annotated[float, Field(gt=0, lt=1)]
-    min_products_to_hide: Annotated[int, Field(ge=2)]
+    min_products_to_hide: Annotated[int, Field(ge=2, strict=True)]
 
 
 class TrainSettings(_Settings):
@@ -94,7 +102,7 @@ class TrainSettings(_Settings):
     batch_companies: Count
     timeout_seconds: Count
     hidden_size: Count
-    depth: Annotated[int, Field(ge=0)]
+    depth: CountOrZero
     dropout: Share
     learning_rate: Positive
     weight_decay: Annotated[float, Field(ge=0)]
@@ -124,7 +132,7 @@ class ScoreSettings(_Settings):
 class Config(_Settings):
     """All settings of a run; conf/base.yml says what each means."""
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: CountOrZero
     output: str
     log_level: Literal["debug", "info", "warning", "error"]
     spark: SparkSettings
@@ -142,7 +150,11 @@ class Config(_Settings):
 
     def to_yaml(self) -> str:
         """The resolved settings as YAML, a group a line, secrets masked."""
-        return mask(yaml.safe_dump(self.model_dump(), sort_keys=False, default_flow_style=None, width=1_000))
+        return yaml.safe_dump(self.to_masked(), sort_keys=False, default_flow_style=None, width=1_000)
+
+    def to_masked(self) -> dict[str, Any]:
+        """The resolved settings as nested dictionaries, secrets masked."""
+        return _masked(self.model_dump())
 
 
 def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> Config:
@@ -168,10 +180,12 @@ def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ())
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}, found {e['input']!r}" for e in error.errors()
-        )
-        raise ConfigError(f"wrong value in the settings: {problems}") from error
+        problems = []
+        for problem in error.errors():
+            key = ".".join(map(str, problem["loc"]))
+            found = MASKED if is_secret(key) else repr(problem["input"])
+            problems.append(f"{key}: {problem['msg'].lower()}, found {found}")
+        raise ConfigError(f"wrong value in the settings: {'; '.join(problems)}") from error
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -197,7 +211,7 @@ def _parse_override(override: str) -> dict[str, Any]:
         layer: Any = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {override!r}: the value is not YAML") from error
-    for key in reversed(path.split(".")):
+    for key in reversed(path.split(".", 2)):  # group, setting, and the key of a free mapping such as spark.settings
         layer = {key: layer}
     return layer
 
@@ -214,9 +228,32 @@ def _refuse_unknown(layer: Mapping[str, Any], model: type[BaseModel], where: str
     for key, value in layer.items():
         field = model.model_fields.get(str(key))
         if field is None:
-            near = difflib.get_close_matches(str(key), model.model_fields, n=1, cutoff=0.0)[0]
-            raise ConfigError(f"unknown setting {prefix}{key} in {where}; the nearest valid one is {prefix}{near}")
+            near = _nearest(str(key), model, prefix)
+            raise ConfigError(f"unknown setting {prefix}{key} in {where}; the nearest valid one is {near}")
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             if not isinstance(value, Mapping):
                 raise ConfigError(f"setting {prefix}{key} in {where} is a group of settings, found {value!r}")
             _refuse_unknown(value, field.annotation, where, f"{prefix}{key}.")
+
+
+def _nearest(key: str, model: type[BaseModel], prefix: str) -> str:
+    """The setting of this very name elsewhere, else the one of the same group with the most similar name."""
+    elsewhere = [path for path in _list_paths(Config) if path.rpartition(".")[2] == key]
+    return (
+        elsewhere[0] if elsewhere else prefix + difflib.get_close_matches(key, model.model_fields, n=1, cutoff=0.0)[0]
+    )
+
+
+def _list_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for key, field in model.model_fields.items():
+        yield f"{prefix}{key}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _list_paths(field.annotation, f"{prefix}{key}.")
+
+
+def _masked(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {key: _masked(inner, f"{name}.{key}") for key, inner in value.items()}
+    if is_secret(name) and value is not None:
+        return MASKED
+    return mask(value) if isinstance(value, str) else value

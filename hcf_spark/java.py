@@ -36,10 +36,10 @@ def java_problem() -> str | None:
     if java is None:
         return f"no Java found: {ADVICE}"
     try:
-        banner = subprocess.run([java, "-version"], capture_output=True, text=True, check=True, timeout=60).stderr
+        done = subprocess.run([java, "-version"], capture_output=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError) as error:
         return f"Java at {java} does not start ({type(error).__name__}): {ADVICE}"
-    major = parse_major(banner)
+    major = parse_major(done.stderr.decode(errors="replace"))
     if major not in SUPPORTED:
         return f"Java {major or 'of unknown version'} found at {java}, but Spark 4.0 runs on 17 or 21: {ADVICE}"
     return None

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{self.prog}: {message}")
+        raise ConfigError(message)
 
 
 def parse_flags(name: str, description: str, argv: Sequence[str] | None) -> Config:
@@ -36,7 +36,7 @@ def parse_flags(name: str, description: str, argv: Sequence[str] | None) -> Conf
     flags, unknown = parser.parse_known_args(argv)
     if unknown:
         near = difflib.get_close_matches(unknown[0].split("=")[0], ["--conf", "--set", "--help"], n=1, cutoff=0.0)[0]
-        raise ConfigError(f"{name}: unknown flag {unknown[0]}; the nearest valid one is {near}")
+        raise ConfigError(f"unknown flag {unknown[0]}; the nearest valid one is {near}")
     return load_config(flags.conf, flags.set)
 
 
@@ -60,22 +60,32 @@ def run_job(
         step(spark, config)
     except ConfigError as error:
         return _fail(name, error, 2)
-    except HcfError as error:
-        return _fail(name, error, 1)
     except KeyboardInterrupt:
         print(f"error: {name} was interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        return _fail(name, error, 1, kind=f"{type(error).__name__}: ")
+        return _fail(name, error, 1)
     logger.info("%s is done", name)
     return 0
 
 
-def _fail(name: str, error: Exception, code: int, kind: str = "") -> int:
-    text = str(error).strip()
-    line = text if not kind else (text.splitlines() or [""])[0]
-    print(mask(f"error: {name}: {kind}{line}"), file=sys.stderr)
+def _fail(name: str, error: Exception, code: int) -> int:
+    print(mask(f"error: {name}: {_in_one_line(error)}"), file=sys.stderr)
     logger.debug("traceback of %s", name, exc_info=error)
-    if kind and not logger.isEnabledFor(logging.DEBUG):
+    if not isinstance(error, HcfError) and not logger.isEnabledFor(logging.DEBUG):
         print("       (the full traceback: --set log_level=debug)", file=sys.stderr)
     return code
+
+
+def _in_one_line(error: Exception) -> str:
+    """What happened, without the stack that Spark puts into the message of an error on a worker or in Java."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if isinstance(error, HcfError):
+        return " ".join(lines)
+    if not lines:
+        return type(error).__name__
+    if "Traceback (most recent call last):" in lines:
+        return lines[-1]
+    if lines[0].startswith("An error occurred while calling") and len(lines) > 1:
+        return lines[1].removeprefix(": ")
+    return f"{type(error).__name__}: {lines[0]}"

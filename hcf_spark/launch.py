@@ -16,8 +16,9 @@ from hcf_spark.models.companies import Companies, Regimes, text_mean
 from hcf_spark.models.hcf import Dcf, Hcf
 from hcf_spark.nn.checkpoint import load_tensors, save_tensors
 from hcf_spark.train.loop import BEST, START
+from hcf_spark.train.manifest import Manifest
 from hcf_spark.train.plan import TrainPlan
-from hcf_spark.train.worker import run_worker
+from hcf_spark.train.worker import PROBLEM, run_worker
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,9 @@ class DistributedCandidate:
     def _train(
         self, companies: Companies, cutoff: int, seed: int, epochs: int, use_validation: bool
     ) -> tuple[Model, dict]:
-        chosen = self._settings.model_dump(include={*_NETWORK, "patience_epochs", "batch_companies", "timeout_seconds"})
+        chosen = self._settings.model_dump(
+            include={*_NETWORK, "patience_epochs", "batch_companies", "timeout_seconds", "use_gpu"}
+        )
         part = "inner" if use_validation else "full"
         plan = TrainPlan(
             snapshot=str(self._snapshot), folder=str(self._work / f"{self.name}-{part}"),
@@ -87,9 +90,12 @@ class DistributedCandidate:
         return self._kind.from_arrays({name: tensor.numpy() for name, tensor in weights.items()}), outcome
 
     def _distribute(self, plan: TrainPlan) -> dict:
+        Manifest.read(self._snapshot).files_of_rank(0, self._settings.processes)
+        problem = Path(plan.folder) / PROBLEM
+        problem.unlink(missing_ok=True)
         local = self._settings.local_mode
         if local is None:
-            local = self._spark.conf.get("spark.master", "").startswith("local[")
+            local = self._spark.conf.get("spark.master", "").partition("[")[0] == "local"
         logger.info(
             "%s: %d training process(es) %s",
             self.name,
@@ -102,6 +108,8 @@ class DistributedCandidate:
         try:
             return distributor.run(run_worker, plan.to_dict())
         except Exception as error:
+            if problem.exists():
+                raise TrainingError(f"training {self.name}: {problem.read_text(encoding='utf-8')}") from error
             last = [line for line in str(error).splitlines() if line.strip()][-1:]
             raise TrainingError(
                 f"training {self.name} failed in a process ({' '.join(last)}); its log is above"

@@ -7,17 +7,32 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_URL_PASSWORD = re.compile(r"(://[^/:@\s]+:)[^@/\s]+(@)")
-_NAMED_SECRET = re.compile(r"(?i)\b([\w.-]*(?:password|secret|token)\b['\"]?\s*[=:]\s*['\"]?)(?![\s'\"{\[])[^\s,'\"&]+")
+MASKED = "***"
+_HIDDEN_NAME = r"(?:passw(?:or)?d|secret|credential|token(?!s)|(?:access|account|api|encryption|private)[._-]?key)"
+_URL_PASSWORD = re.compile(r"(://[^/:@\s]*:)[^@/\s]+(@)")
+_NAMED_SECRET = re.compile(
+    rf"(?i)(?<![\w.-])([\w.-]*{_HIDDEN_NAME}[\w.-]*['\"]?\s*[=:]\s*)('[^']*'|\"[^\"]*\"|(?![\s{{\[])[^\s,&]+)"
+)
+
+_STACK_TRACES = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")  # Spark's, before the error itself is raised
 
 
 def mask(text: str) -> str:
-    """Replace passwords in URLs and values named password, secret or token by ``***``.
+    """Replace passwords in URLs and values whose name says that they are secret (``is_secret``) by ``***``.
 
     >>> mask("postgresql://ann:s3cret@db/mlflow api_token=abc")
     'postgresql://ann:***@db/mlflow api_token=***'
     """
-    return _NAMED_SECRET.sub(r"\1***", _URL_PASSWORD.sub(r"\1***\2", text))
+    return _NAMED_SECRET.sub(rf"\1{MASKED}", _URL_PASSWORD.sub(rf"\1{MASKED}\2", text))
+
+
+def is_secret(name: str) -> bool:
+    """Whether a setting of this name holds a secret.
+
+    >>> is_secret("spark.hadoop.fs.s3a.secret.key"), is_secret("encoder.max_tokens")
+    (True, False)
+    """
+    return re.search(_HIDDEN_NAME, name, re.IGNORECASE) is not None
 
 
 class _MaskingFormatter(logging.Formatter):
@@ -33,6 +48,8 @@ def configure_logging(level: str) -> None:
     logger.handlers = [handler]
     logger.setLevel(level.upper())
     logger.propagate = False
+    for noisy in _STACK_TRACES:
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
 
 @contextmanager

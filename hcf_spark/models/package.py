@@ -73,12 +73,13 @@ class ModelPackage:
         Args:
             ids: company ids, None where not known; one that was not in training is as good as None.
             text: (B, D) float32, zeros without text.
-            products: ids of the products each company uses; ids the model does not know are passed over.
+            products: ids of the products each company uses, None or NaN where not known; ids that the model does not
+                know are passed over.
         """
         pairs = [
             (row, self._product_idx[product])
             for row, known in enumerate(products)
-            for product in dict.fromkeys([] if known is None else known)
+            for product in dict.fromkeys(known if np.iterable(known) else [])
             if product in self._product_idx
         ]
         rows, columns = (np.array(side, np.int64) for side in zip(*pairs, strict=True)) if pairs else ([], [])
@@ -102,5 +103,6 @@ class ModelPackage:
     def load(cls, folder: Path) -> "ModelPackage":
         """Read what ``save`` wrote."""
         content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        about = About(**content.pop("about"))
-        return cls(load_model(folder), about=about, **content)
+        about = content.pop("about")
+        about["text_columns"] = tuple(about["text_columns"])
+        return cls(load_model(folder), about=About(**about), **content)

@@ -40,7 +40,17 @@ def recommend(scores: np.ndarray, known: sp.csr_matrix | None, cutoff: int) -> l
 
     Returns:
         For each row, (n,) int64 product indices, best first, and their (n,) float32 scores; n <= K.
+
+    Raises:
+        ValueError: K is below 1, or a score is not finite.
     """
+    if cutoff < 1:
+        raise ValueError(f"at least 1 product must be asked for, found {cutoff}")
+    n_bad = scores.size - np.count_nonzero(np.isfinite(scores))
+    if n_bad:
+        raise ValueError(
+            f"{n_bad} of {scores.size} scores are not finite: train the model again with a lower learning rate"
+        )
     if known is not None:
         scores[csr_rows(known), known.indices] = -np.inf
     ranked = top_k(scores, cutoff)

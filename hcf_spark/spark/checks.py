@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 _RULE = "_rule"
 _CONTENT = "_content"
 _KEYS_SHOWN = 5
+_KEY_CHARACTERS = 100
 
 Rule = tuple[str, Column]
 
@@ -120,7 +121,7 @@ def _check_entities(frame: DataFrame, table: str, key: str) -> Checked:
     rows = frame.withColumn(_CONTENT, _as_json(frame.columns)).withColumn(key, F.col(key).cast("string"))
     rows = rows.withColumn(_RULE, _first_rule([(f"{key} is null or empty", _is_blank(key))]))
     rows = _with_duplicate_rule(rows, [key])
-    return Checked(frame, rows.where(F.col(_RULE).isNull()).select(*frame.columns), _bad(rows, F.col(key)))
+    return Checked(frame, rows.where(F.col(_RULE).isNull()).select(*_quoted(frame.columns)), _bad(rows, F.col(key)))
 
 
 def _with_duplicate_rule(rows: DataFrame, keys: Sequence[str]) -> DataFrame:
@@ -144,7 +145,16 @@ def _is_blank(column: str) -> Column:
 
 
 def _as_json(columns: Sequence[str]) -> Column:
-    return F.to_json(F.struct(*[F.col(f"`{column}`") for column in columns]), {"ignoreNullFields": "false"})
+    return F.to_json(F.struct(*_quoted(columns)), {"ignoreNullFields": "false"})
+
+
+def _quoted(columns: Sequence[str]) -> list[Column]:
+    return [F.col("`" + column.replace("`", "``") + "`") for column in columns]
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _KEY_CHARACTERS else f"{text[:_KEY_CHARACTERS]}..."
 
 
 def _bad(rows: DataFrame, key: Column) -> DataFrame:
@@ -178,17 +188,15 @@ def write_quarantine(tables: Tables, source_table: str, checked: Checked, max_sh
     found = "; ".join(f"{rule}: {count}" for rule, count in counts.items())
     if n_bad:
         logger.warning("%s: %d of %d rows are in quarantine (%s)", source_table, n_bad, n_rows, found)
-    if n_bad > max_share * n_rows:
-        keys = [
-            str(row["key"] or row["row"]) for row in written.orderBy("rule", "key", "row").limit(_KEYS_SHOWN).collect()
-        ]
+    if n_bad > round(max_share * n_rows, 6):
+        examples = written.orderBy("rule", "key", "row").limit(_KEYS_SHOWN).collect()
+        keys = [_shorten(row["key"] or row["row"]) for row in examples]
         raise DataError(
             f"{source_table}: {n_bad} of {n_rows} rows are bad, more than "
-            f"input.max_quarantined_share={max_share} allows "
-            f"({found}); for example {', '.join(keys)}; see table quarantine at {tables.location('quarantine')}"
+            f"input.max_quarantined_share={max_share} allows ({found}); "
+            f"for example {', '.join(keys)}; see table quarantine at {tables.location('quarantine')}"
         )
     if n_bad == n_rows:
-        raise DataError(
-            f"{source_table} has no sound row of {n_rows}: check it, and the setting input.{source_table}_where"
-        )
+        condition = "" if source_table.endswith(".csv") else f", and the setting input.{source_table}_where"
+        raise DataError(f"{source_table} has no sound row of {n_rows}: check it{condition}")
     return counts

@@ -2,11 +2,13 @@
 
 Spark's own reader takes everything up to the next quote for one value when a quote is left open,
 and so swallows good rows without a word.
-Here a record that breaks RFC 4180 costs its first line only: reading goes on with the next one.
+Here a record that breaks RFC 4180 costs its first line only: reading goes on with the next one. Where the quotes
+are in order and only the number of fields or a byte is wrong, the whole record is broken, with all its lines.
 """
 
 import csv
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -54,12 +56,14 @@ def read_csv(spark: SparkSession, file: Path, required: tuple[str, ...]) -> Data
 
 def _read_header(file: Path, required: tuple[str, ...]) -> list[str]:
     try:
-        with open(file, encoding="utf-8-sig", newline="") as stream:
+        with open(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
             header = next(csv.reader(stream, strict=True), None)
     except FileNotFoundError as error:
         raise DataError(f"{file} not found: the folder must hold companies.csv, products.csv and usage.csv") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise DataError(f"{file}: the header cannot be read ({error}); it must be UTF-8 CSV (RFC 4180)") from error
+    if header and not _is_utf8(header):
+        raise DataError(f"{file}: the header cannot be read (not UTF-8); it must be UTF-8 CSV (RFC 4180)")
     if not header:
         raise DataError(f"{file} is empty: its first line must name the columns ({', '.join(required)}, ...)")
     missing = [name for name in required if name not in header]
@@ -86,9 +90,9 @@ def _parse_file(path: str, header: list[str]) -> Iterator[pd.DataFrame]:
 
 
 def parse_records(stream: TextIO, width: int) -> Iterator[tuple[list[str | None], str | None, str | None]]:
-    """Records of an open CSV file after its header: (fields, None, None), or (nulls, rule, first line) if broken.
+    """Records of an open CSV file after its header: (fields, None, None), or (nulls, rule, text) if broken.
 
-    A broken record's further lines are read again as records of their own, so that an open quote swallows nothing.
+    Lines that an open quote may have swallowed are read again as records of their own.
     """
     csv.field_size_limit(_MAX_FIELD_CHARACTERS)
     lines = _Lines(stream)
@@ -98,27 +102,41 @@ def parse_records(stream: TextIO, width: int) -> Iterator[tuple[list[str | None]
         lines.start_record()
         try:
             record = next(csv.reader(lines, strict=True), None)
-            rule = None if record is None else _record_rule(record, width)
         except csv.Error as error:
-            record, rule = [], f"not RFC 4180: {error}"
+            lines.reread_after_first()
+            yield empty, f"not RFC 4180: {error}", lines.text()
+            continue
         if record is None:
             return
-        if rule is not None:
-            yield empty, rule, lines.reread_after_first()
+        if record and len(record) != width:
+            if _are_records(lines.after_first(), width):
+                lines.reread_after_first()
+            yield empty, f"{len(record)} fields where the header has {width}", lines.text()
+        elif not _is_utf8(record):
+            yield empty, "not UTF-8", lines.text()
         elif record:
             yield [field or None for field in record], None, None
 
 
-def _record_rule(record: list[str], width: int) -> str | None:
-    if record and len(record) != width:
-        return f"{len(record)} fields where the header has {width}"
-    if any("\udc80" <= character <= "\udcff" for field in record if not field.isascii() for character in field):
-        return "not UTF-8"
-    return None
+def _are_records(lines: list[str], width: int) -> bool:
+    """Whether most lines are records by themselves: rows that an open quote swallowed, not a text of several lines.
+
+    The last line is asked only where it is the only one: in either case it ends with what is left of another record.
+    """
+    whole = 0
+    lines = lines[:-1] or lines
+    for line in lines:
+        with suppress(csv.Error):
+            whole += len(next(csv.reader([line], strict=True))) == width
+    return 2 * whole > len(lines)
+
+
+def _is_utf8(fields: list[str]) -> bool:
+    return not any("\udc80" <= character <= "\udcff" for field in fields if not field.isascii() for character in field)
 
 
 class _Lines:
-    """Physical lines of a file, with the way back to the second line of the present record."""
+    """Physical lines of a file; those of the present record are kept, with the way back to the second of them."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -136,10 +154,18 @@ class _Lines:
     def start_record(self) -> None:
         self._taken = []
 
-    def reread_after_first(self) -> str:
-        """Put all lines of the present record but the first back; the first, without its end, is returned."""
+    def after_first(self) -> list[str]:
+        """The lines of the present record but the first."""
+        return self._taken[1:]
+
+    def reread_after_first(self) -> None:
+        """Put the lines of the present record but the first back."""
         self._waiting.extend(reversed(self._taken[1:]))
-        return self._taken[0].rstrip("\r\n").encode("utf-8", "backslashreplace").decode("utf-8")
+        del self._taken[1:]
+
+    def text(self) -> str:
+        """The present record as the file has it, without its last line end; a byte that is not UTF-8 as ``\\udcff``."""
+        return "".join(self._taken).rstrip("\r\n").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def check_records(frame: DataFrame) -> Checked:

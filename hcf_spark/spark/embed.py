@@ -247,14 +247,10 @@ def build_text_vectors(text_embeddings: DataFrame, encoder_id: str, sources: Seq
 
 
 def _read_stored(tables: Tables, spark: SparkSession, encoder_id: str) -> DataFrame:
-    """Rows of ``text_embeddings`` that this encoder made; none if there is no such table yet.
-
-    Delta gives array elements back as nullable, which the table's schema refuses at the next write: hence compacted.
-    """
+    """Rows of ``text_embeddings`` that this encoder made; none if there is no such table yet."""
     if not tables.exists(_TABLE):
         return spark.createDataFrame([], TEXT_EMBEDDINGS)
-    stored = tables.read(_TABLE, "embed_companies").where(F.col("encoder_id") == encoder_id)
-    return stored.withColumn("embedding", F.array_compact("embedding"))
+    return tables.read(_TABLE, "embed_companies").where(F.col("encoder_id") == encoder_id)
 
 
 def _compare(texts: DataFrame, stored: DataFrame) -> DataFrame:

@@ -67,7 +67,7 @@ def filter_sparse(interactions: DataFrame, settings: FilterSettings) -> tuple[Da
     sizes = [measure(interactions, "before the filter")]
     for round_number in range(1, sizes[0].products + sizes[0].companies + 2):
         before = sizes[-1]
-        least = max(settings.min_companies_per_product, ceil(settings.min_product_density * before.companies))
+        least = max(settings.min_companies_per_product, _count_at(settings.min_product_density, before.companies))
         interactions = _with_at_least(interactions, "product_id", least)
         interactions = interactions.localCheckpoint()
         sizes.append(measure(interactions, f"round {round_number}: products with at least {least} companies"))
@@ -87,6 +87,15 @@ def filter_sparse(interactions: DataFrame, settings: FilterSettings) -> tuple[Da
         if sizes[-1].interactions == before.interactions:
             break
     return interactions, sizes
+
+
+def _count_at(density: float, companies: int) -> int:
+    """The least count whose share of ``companies`` is not below ``density``.
+
+    >>> _count_at(0.07, 100), 0.07 * 100
+    (7, 7.000000000000001)
+    """
+    return ceil(round(density * companies, 6))
 
 
 def _with_at_least(interactions: DataFrame, key: str, least: int) -> DataFrame:

@@ -42,10 +42,11 @@ def load_tables(spark: SparkSession, tables: Tables, config: Config) -> None:
 def load_csv_folder(spark: SparkSession, tables: Tables, folder: Path, max_quarantined_share: float) -> None:
     """Load companies.csv, products.csv and usage.csv, all columns kept, broken records to quarantine; runs jobs."""
     frames = {name: read_csv(spark, folder / f"{name}.csv", required) for name, required in _REQUIRED.items()}
-    for name, frame in frames.items():
-        checked = check_records(frame)
-        write_quarantine(tables, f"{name}.csv", checked, max_quarantined_share)
-        tables.overwrite(name, checked.good)
+    checked = {name: check_records(frame) for name, frame in frames.items()}
+    for name, records in checked.items():
+        write_quarantine(tables, f"{name}.csv", records, max_quarantined_share)
+    for name, records in checked.items():
+        tables.overwrite(name, records.good)
         n_rows = tables.read(name, "this job").count()
         logger.info("%s: %s rows from %s", name, f"{n_rows:,}", folder / f"{name}.csv")
 

@@ -30,7 +30,7 @@ TEXT_EMBEDDINGS = T.StructType(
         T.StructField("source", T.StringType(), False),
         T.StructField("text_hash", T.StringType(), False),
         T.StructField("encoder_id", T.StringType(), False),
-        T.StructField("embedding", T.ArrayType(T.FloatType(), False), False),
+        T.StructField("embedding", T.ArrayType(T.FloatType()), False),
         T.StructField("n_tokens", T.IntegerType(), False),
         T.StructField("n_windows", T.IntegerType(), False),
     ]
@@ -39,7 +39,7 @@ COMPANY_EMBEDDINGS = T.StructType(
     [
         T.StructField("company_id", T.StringType(), False),
         T.StructField("model_version", T.StringType(), False),
-        T.StructField("embedding", T.ArrayType(T.FloatType(), False), False),
+        T.StructField("embedding", T.ArrayType(T.FloatType()), False),
     ]
 )
 COMPANY_SCORES = T.StructType(

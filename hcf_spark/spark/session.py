@@ -43,9 +43,10 @@ def get_session(app_name: str, config: Config) -> SparkSession:
         builder = builder.config(key, str(value).lower() if isinstance(value, bool) else value)
     spark = builder.getOrCreate()
     if not on_databricks:
-        spark.sparkContext.setLogLevel("ERROR")
+        # Spark's ERROR lines are stack traces; the error itself reaches the job as an exception
+        spark.sparkContext.setLogLevel("ERROR" if config.log_level == "debug" else "FATAL")
         _require_delta(spark)
-    logger.info("Spark %s at %s", spark.version, spark.conf.get("spark.master"))
+    logger.info("Spark %s at %s", spark.version, "Databricks" if on_databricks else spark.conf.get("spark.master"))
     return spark
 
 

@@ -2,13 +2,14 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from hcf_spark.config import Config
@@ -17,7 +18,10 @@ from hcf_spark.errors import DataError
 logger = logging.getLogger(__name__)
 
 _CATALOG_NAME = re.compile(r"[^.`\s]+(\.[^.`\s]+){1,2}")
-_MERGE_ATTEMPTS = 5
+_CONFLICT = re.compile(r"\[DELTA_(CONCURRENT_\w+|METADATA_CHANGED|PROTOCOL_CHANGED)")
+_WRITE_ATTEMPTS = 5
+_NEEDS_COLUMN_MAPPING = frozenset(" ,;{}()\n\t=")
+_UPKEEP = ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "REORG", "COMPUTE STATS")
 
 
 class Tables:
@@ -83,27 +87,27 @@ class Tables:
                 frame.
             stamp: kept with the commit, so that tables that belong together can be told (``require_same_stamp``).
         """
-        writer = (
-            _conform(frame, schema, name)
-            .write.format("delta").mode("overwrite")
-            .option("overwriteSchema", "true").option("userMetadata", stamp)
-        )  # fmt: skip
-        if self._is_catalog(name):
-            writer.saveAsTable(self._quoted(name))
-        else:
-            writer.save(self.location(name))
+        frame = _conform(frame, schema, name)
+        writer = frame.write.format("delta").mode("overwrite")
+        writer = writer.option("overwriteSchema", "true").option("userMetadata", stamp)
+        if any(_NEEDS_COLUMN_MAPPING.intersection(column) for column in frame.columns):
+            writer = self._with_column_mapping(name, writer)
+        self._save(name, writer)
 
     def replace_where(self, name: str, frame: DataFrame, schema: T.StructType, column: str, value: str) -> None:
-        """Replace the rows whose ``column`` equals ``value`` by ``frame`` in one commit; runs a job."""
+        """Replace the rows whose ``column`` equals ``value`` by ``frame`` in one commit; runs a job.
+
+        A concurrent write is retried.
+        """
         frame = _conform(frame, schema, name)
-        if not self.exists(name):
-            self.overwrite(name, frame.limit(0), schema)
         literal = value.replace("\\", "\\\\").replace("'", "\\'")
         writer = frame.write.format("delta").mode("overwrite").option("replaceWhere", f"`{column}` = '{literal}'")
-        if self._is_catalog(name):
-            writer.saveAsTable(self._quoted(name))
-        else:
-            writer.save(self.location(name))
+
+        def write() -> None:
+            self._create_if_missing(name, frame)
+            self._save(name, writer)
+
+        _retry_conflicts(name, write)
 
     def merge(
         self, name: str, frame: DataFrame, schema: T.StructType, keys: Sequence[str], stale: str | None = None
@@ -119,23 +123,36 @@ class Tables:
                 deleted.
         """
         frame = _conform(frame, schema, name)
-        if not self.exists(name):
-            self.overwrite(name, frame.limit(0), schema)
         condition = " AND ".join(f"target.`{key}` <=> source.`{key}`" for key in keys)
-        merge = (
-            self._delta(name).alias("target").merge(frame.alias("source"), condition)
-            .whenMatchedUpdateAll().whenNotMatchedInsertAll()
-        )  # fmt: skip
-        if stale is not None:
-            merge = merge.whenNotMatchedBySourceDelete(stale)
-        for attempt in range(1, _MERGE_ATTEMPTS + 1):
-            try:
-                merge.execute()
-                return
-            except DeltaConcurrentModificationException:
-                if attempt == _MERGE_ATTEMPTS:
-                    raise
-                logger.info("table %s was written by someone else at the same time; merging again (%d)", name, attempt)
+
+        def write() -> None:
+            self._create_if_missing(name, frame)
+            merge = self._delta(name).alias("target").merge(frame.alias("source"), condition)
+            merge = merge.whenMatchedUpdateAll().whenNotMatchedInsertAll()
+            if stale is not None:
+                merge = merge.whenNotMatchedBySourceDelete(stale)
+            merge.execute()
+
+        _retry_conflicts(name, write)
+
+    def _save(self, name: str, writer: DataFrameWriter) -> None:
+        if self._is_catalog(name):
+            writer.saveAsTable(self._quoted(name))
+        else:
+            writer.save(self.location(name))
+
+    def _create_if_missing(self, name: str, frame: DataFrame) -> None:
+        """An empty table with the columns of ``frame``; one that somebody else made in the meantime stays as it is."""
+        if not self.exists(name):
+            self._save(name, frame.limit(0).write.format("delta").mode("ignore"))
+
+    def _with_column_mapping(self, name: str, writer: DataFrameWriter) -> DataFrameWriter:
+        """Allow column names that Parquet does not, such as ``Company size``."""
+        mapping = "delta.columnMapping.mode"
+        if self.exists(name):
+            table = self._quoted(name) if self._is_catalog(name) else f"delta.`{self.location(name)}`"
+            self._spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('{mapping}' = 'name')")
+        return writer.option(mapping, "name")
 
     def version(self, name: str) -> int:
         """The table's newest Delta version."""
@@ -149,8 +166,9 @@ class Tables:
             return None
 
     def stamp(self, name: str) -> str:
-        """The stamp of the table's newest commit ("" if it has none)."""
-        return self._delta(name).history(1).select("userMetadata").head()[0] or ""
+        """The stamp of the table's newest commit that is more than upkeep ("" if it has none)."""
+        commits = self._delta(name).history().where(~F.col("operation").isin(*_UPKEEP))
+        return commits.orderBy(F.desc("version")).select("userMetadata").head()[0] or ""
 
     def require_same_stamp(self, names: Sequence[str], made_by: str) -> str:
         """Check that tables were made by one and the same run of a job.
@@ -165,6 +183,21 @@ class Tables:
         if len(set(stamps.values())) > 1:
             raise DataError(f"tables {', '.join(names)} come from different runs of {made_by}: run {made_by} again")
         return stamps[names[0]]
+
+
+def _retry_conflicts(name: str, write: Callable[[], None]) -> None:
+    for attempt in range(1, _WRITE_ATTEMPTS + 1):
+        try:
+            return write()
+        except Exception as error:
+            if attempt == _WRITE_ATTEMPTS or not _is_conflict(error):
+                raise
+            logger.info("table %s was written by someone else at the same time; writing again (%d)", name, attempt)
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Whether another commit came between; unless ``delta.exceptions.captured`` was imported, only the text tells."""
+    return isinstance(error, DeltaConcurrentModificationException) or _CONFLICT.search(str(error)) is not None
 
 
 def _conform(frame: DataFrame, schema: T.StructType | None, name: str) -> DataFrame:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hcf_spark.errors import TrainingError
 from hcf_spark.train.manifest import DataFile, Manifest
 
 _COLUMNS = ["company_idx", "validation_cold", "text", "known", "held"]
@@ -52,10 +53,16 @@ def multi_hot(products: torch.Tensor, n_products: int) -> torch.Tensor:
 
 
 class SnapshotLoader:
-    """The share of a snapshot that one of several processes reads, file by file and so in bounded memory."""
+    """The share of a snapshot that one of several processes reads, file by file and so in bounded memory.
+
+    Raises:
+        TrainingError: there are fewer files than processes, or the reader cannot take the folder's name.
+    """
 
     def __init__(self, folder: Path, manifest: Manifest, rank: int, ranks: int, seed: int) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()
+        if not {"#", "?"}.isdisjoint(str(self._folder)):
+            raise TrainingError(f"training cannot read {self._folder}, for its # or ?: set output to another folder")
         self._files = manifest.files_of_rank(rank, ranks)
         self._seed = (seed, rank)
 
@@ -66,14 +73,19 @@ class SnapshotLoader:
             rows_per_batch: B; the last batch of a pass over the files may be smaller.
             epoch: number of the epoch.
             keep_cold: whether companies held out for validation are among them.
+
+        Raises:
+            TrainingError: this process has no companies but those.
         """
         order = np.random.default_rng([*self._seed, epoch])
         while True:
             rest: Rows | None = None
+            n_rows = 0
             for position in order.permutation(len(self._files)):
                 rows = self._read(self._files[position])
                 if not keep_cold:
                     rows = rows.take(~rows.validation_cold)
+                n_rows += len(rows)
                 rows = rows.take(torch.from_numpy(order.permutation(len(rows))))
                 rows = rows if rest is None else rest.followed_by(rows)
                 whole = len(rows) - len(rows) % rows_per_batch
@@ -82,6 +94,11 @@ class SnapshotLoader:
                 rest = rows.take(slice(whole, None))
             if rest is not None and len(rest):
                 yield rest
+            if not n_rows:
+                raise TrainingError(
+                    f"training process {self._seed[1]} has only companies that are held out for validation: "
+                    "lower train.processes, or give more companies"
+                )
 
     def all_rows(self, rows_per_batch: int) -> Iterator[Rows]:
         """Every row once, in the files' order."""
@@ -95,7 +112,7 @@ class SnapshotLoader:
             warnings.simplefilter("ignore", FutureWarning)  # petastorm's, about pyarrow
             from petastorm import make_batch_reader
 
-            url = f"file://{(self._folder / file.path).absolute()}"  # not as_uri(): petastorm takes escapes literally
+            url = f"file://{self._folder / file.path}"  # not as_uri(): petastorm takes escapes literally
             with make_batch_reader(
                 [url], schema_fields=_COLUMNS, reader_pool_type="dummy", shuffle_row_groups=False, num_epochs=1
             ) as reader:

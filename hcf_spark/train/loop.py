@@ -1,5 +1,6 @@
 """The training loop: one process or several, the same steps on each, a checkpoint after every epoch."""
 
+import hashlib
 import logging
 import math
 import time
@@ -61,6 +62,7 @@ class Trainer:
         self._loader = SnapshotLoader(Path(plan.snapshot), manifest, rank, ranks, plan.seed)
         torch.manual_seed(plan.seed)
         start, _ = load_tensors(self._folder / START)
+        self._identity = [plan.identity(), ranks, hashlib.sha256((self._folder / START).read_bytes()).hexdigest()]
         self._text_mean = start["text_mean"].numpy()
         self._network = DeepCF(
             manifest.n_companies, manifest.n_products, manifest.text_dimension,
@@ -80,7 +82,7 @@ class Trainer:
             What happened; the weights of the best epoch are in the plan's folder.
 
         Raises:
-            TrainingError: the loss is not finite.
+            TrainingError: the loss or a score is not finite, or a process has no company to train on.
         """
         self._resume()
         network: torch.nn.Module = self._network
@@ -134,6 +136,9 @@ class Trainer:
                 continue
             index = torch.where(judged.validation_cold, -1, judged.index)
             logits = self._network(self._text(judged), index.to(self._device)).cpu()
+            if not logits.isfinite().all():
+                epoch = len(self._progress.history) + 1
+                raise TrainingError(f"scores are not finite after epoch {epoch}: lower train.learning_rate")
             logits[multi_hot(judged.known, self._n_products) > 0] = -math.inf
             held = csr_matrix(multi_hot(judged.held, self._n_products).numpy())
             ndcg = torch.from_numpy(ndcg_at_k(top_k(logits.numpy(), self._plan.cutoff), held))
@@ -153,6 +158,8 @@ class Trainer:
         if is_best:
             self._progress.best_epoch, self._progress.best_score = epoch, score
         if self._rank == 0:
+            if epoch == 1:  # one of other settings would be taken to belong to the model that is now written
+                (self._folder / LATEST).unlink(missing_ok=True)
             if is_best:
                 self._save_model(epoch)
             self._save_latest()
@@ -166,7 +173,7 @@ class Trainer:
 
     def _save_latest(self) -> None:
         tensors = {f"network.{name}": tensor for name, tensor in self._network.state_dict().items()}
-        about = {"identity": self._plan.identity(), "ranks": self._ranks, "progress": self._progress.__dict__}
+        about = {"identity": self._identity, "progress": self._progress.__dict__}
         save_tensors(self._folder / LATEST, tensors | optimizer_tensors(self._optimizer), about)
 
     def _resume(self) -> None:
@@ -174,7 +181,7 @@ class Trainer:
         if not file.exists():
             return
         tensors, about = load_tensors(file)
-        if (about["identity"], about["ranks"]) != (self._plan.identity(), self._ranks):
+        if about["identity"] != self._identity:
             return
         prefix = "network."
         self._network.load_state_dict(

@@ -28,6 +28,7 @@ class TrainPlan:
         company_l2: weight of the squared length of what a company vector adds to its start.
         huber_delta, positive_weight: of the loss.
         timeout_seconds: of a collective operation.
+        use_gpu: train on a GPU for each process, else on the CPU even where there is a GPU.
         seed: of every random choice.
     """
 
@@ -48,6 +49,7 @@ class TrainPlan:
     huber_delta: float
     positive_weight: float
     timeout_seconds: int
+    use_gpu: bool
     seed: int
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 import warnings
-from itertools import islice
+from itertools import chain, islice
 
 import pytest
 import torch
@@ -32,6 +32,10 @@ def indices(batches):
     return [rows.index.tolist() for rows in batches]
 
 
+def flat(lists):
+    return list(chain.from_iterable(lists))
+
+
 def test_rows_are_what_the_files_hold(make_loader):
     rows = next(make_loader().all_rows(100))
     expected = checkerboard_shards(11, 6, 3)[0]
@@ -56,7 +60,7 @@ def test_each_row_comes_once_in_a_pass(make_loader, rows_per_batch, keep_cold, e
     for _ in range(2):
         one_pass = indices(islice(batches, n_steps))
         assert {len(batch) for batch in one_pass[:-1]} <= {rows_per_batch}
-        assert sorted(sum(one_pass, [])) == list(expected)
+        assert sorted(flat(one_pass)) == list(expected)
 
 
 def test_order_depends_on_seed_and_epoch_only(make_loader):
@@ -80,8 +84,8 @@ def test_companies_of_different_files_meet_in_a_batch_and_texts_stay_with_their_
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_every_row_is_read_by_one_process(make_loader, ranks):
-    shares = [sum(indices(make_loader(rank, ranks).all_rows(2)), []) for rank in range(ranks)]
-    assert sorted(sum(shares, [])) == list(range(11))
+    shares = [flat(indices(make_loader(rank, ranks).all_rows(2))) for rank in range(ranks)]
+    assert sorted(flat(shares)) == list(range(11))
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
@@ -107,7 +111,7 @@ def test_a_process_that_has_held_out_companies_only(tmp_path):
     with pytest.raises(TrainingError) as caught:
         next(loader.batches(2, 1, keep_cold=False))
     assert str(caught.value) == (
-        "process 1 has no company to train on, all of its 1 are held out for validation: "
+        "training process 1 has only companies that are held out for validation: "
         "lower train.processes, or give more companies"
     )
     assert indices(islice(loader.batches(2, 1, keep_cold=True), 2)) == [[2], [2]]
@@ -117,3 +121,13 @@ def test_reading_leaves_the_warning_filters_alone(make_loader):
     before = list(warnings.filters)
     list(make_loader().all_rows(100))
     assert warnings.filters == before
+
+
+@pytest.mark.parametrize("name", ["#1", "what?"])
+def test_a_folder_that_petastorm_cannot_name_is_refused(tmp_path, name):
+    manifest = write_snapshot(tmp_path / name, checkerboard_shards(4, 4, 1), [], n_products=4)
+    with pytest.raises(TrainingError) as caught:
+        SnapshotLoader(tmp_path / name, manifest, 0, 1, seed=0)
+    assert str(caught.value) == (
+        f"training cannot read {tmp_path / name}, for its # or ?: set output to another folder"
+    )
