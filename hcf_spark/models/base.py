@@ -1,7 +1,7 @@
 """The contract of every model: fit on companies, score any company, read a vector out of it, travel as plain arrays."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -12,6 +12,9 @@ Settings = Mapping[str, Any]
 
 class Model(Protocol):
     """A fitted model over P products. Its scores are comparable within and across rows, not with another model's."""
+
+    folds_in: ClassVar[bool]
+    """Whether known products of a company that was not in training change its scores."""
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -15,11 +15,14 @@ from hcf_spark.models.registry import model_class
 class ByRegime:
     """Companies with known products are scored by ``warm``, those without by ``cold``.
 
+    Where ``warm`` does not fold products in, a company that was not in training goes to ``cold`` all the same.
+
     Scores are comparable among companies of one regime only: thresholds are kept per regime.
     """
 
     warm: Model
     cold: Model
+    folds_in: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -28,8 +31,8 @@ class ByRegime:
     def score(self, companies: Companies) -> np.ndarray:
         """(B, P) float32, each row from the model of its regime."""
         scores = np.empty(companies.known.shape, np.float32)
-        has_known = companies.known.getnnz(axis=1) > 0
-        for model, rows in ((self.warm, np.flatnonzero(has_known)), (self.cold, np.flatnonzero(~has_known))):
+        is_warm = (companies.known.getnnz(axis=1) > 0) & (self.warm.folds_in | (companies.index >= 0))
+        for model, rows in ((self.warm, np.flatnonzero(is_warm)), (self.cold, np.flatnonzero(~is_warm))):
             scores[rows] = model.score(companies.take(rows))
         return scores
 

@@ -31,6 +31,7 @@ class Ease:
     """
 
     name: ClassVar[str] = "ease"
+    folds_in: ClassVar[bool] = True
     weights: np.ndarray
     fallback: np.ndarray
     axes: np.ndarray

@@ -21,6 +21,7 @@ class Hcf:
     """
 
     name: ClassVar[str] = "hcf"
+    folds_in: ClassVar[bool] = False
     text_start: ClassVar[bool] = True
 
     def __init__(self, network: DeepCF, text_mean: np.ndarray) -> None:

@@ -24,6 +24,7 @@ class Popularity:
     """
 
     name: ClassVar[str] = "popularity"
+    folds_in: ClassVar[bool] = False
     shares: np.ndarray
 
     @classmethod

@@ -22,6 +22,7 @@ class TextRidge:
     """
 
     name: ClassVar[str] = "ae"
+    folds_in: ClassVar[bool] = False
     mean: np.ndarray
     weights: np.ndarray
     intercept: np.ndarray

@@ -112,3 +112,13 @@ def test_fitting_leaves_the_companies_as_they_were(name):
     fit(name, train).score(train)
     assert (train.text == text).all()
     assert (train.known != known).nnz == 0
+
+
+def test_newcomer_goes_to_the_cold_part_where_the_warm_one_cannot_use_its_products():
+    train, _ = checkerboard()
+    newcomer = Companies(train.text[:1], train.known[:1], np.array([-1]))
+    for warm, expected in (("ae", "popularity"), ("ease", "ease")):
+        pair = ByRegime(fit(warm, train), fit("popularity", train))
+        assert np.array_equal(pair.score(newcomer), fit(expected, train).score(newcomer))
+    seen = Companies(train.text[:1], train.known[:1], train.index[:1])
+    assert np.array_equal(fit("ae+popularity", train).score(seen), fit("ae", train).score(seen))
