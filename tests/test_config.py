@@ -34,9 +34,7 @@ def keys_of(model, prefix=""):
     """Dotted names of the settings in a model or a file."""
     items = model.items() if isinstance(model, dict) else ((k, f.annotation) for k, f in model.model_fields.items())
     for key, value in items:
-        if isinstance(value, type) and issubclass(value, BaseModel):
-            yield from keys_of(value, f"{prefix}{key}.")
-        elif isinstance(value, dict) and value:
+        if (isinstance(value, type) and issubclass(value, BaseModel)) or (isinstance(value, dict) and value):
             yield from keys_of(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}"
@@ -187,7 +185,9 @@ def test_a_group_cannot_be_a_value(write):
 )  # fmt: skip
 def test_a_wrong_value_names_the_setting_and_what_was_found(override, problem):
     if override.startswith("evaluation.models"):
-        assert message_of(overrides=[override]).startswith("wrong value in the settings: evaluation.models.0: input should be ")
+        assert message_of(overrides=[override]).startswith(
+            "wrong value in the settings: evaluation.models.0: input should be "
+        )
         assert message_of(overrides=[override]).endswith(", found 'bert'")
     else:
         assert message_of(overrides=[override]) == f"wrong value in the settings: {problem}"

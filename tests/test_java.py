@@ -56,7 +56,9 @@ def test_another_version_is_told(path, major):
     assert java_problem() == f"Java {major} found at {found}, but Spark 4.0 runs on 17 or 21: {ADVICE}"
 
 
-@pytest.mark.parametrize("banner", ["command not configured\n", "", b"version \xff\xfe\n"], ids=["text", "none", "bytes"])
+@pytest.mark.parametrize(
+    "banner", ["command not configured\n", "", b"version \xff\xfe\n"], ids=["text", "none", "bytes"]
+)
 def test_a_banner_without_version_is_told(path, banner):
     found = put_java(path, banner)
     assert java_problem() == f"Java of unknown version found at {found}, but Spark 4.0 runs on 17 or 21: {ADVICE}"

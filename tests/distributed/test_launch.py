@@ -27,7 +27,7 @@ WHOLE_BATCH = [
 
 @pytest.fixture
 def snapshot(tmp_path):
-    """As many companies in each of the two files, held-out ones too: all of them are one batch, on one process or two."""
+    """As many companies in each of the two files, held-out ones too: they are one batch, on one process or two."""
     write_snapshot(tmp_path / "snapshot", checkerboard_shards(12, 8, 2), [], n_products=8)
     return tmp_path / "snapshot"
 
@@ -36,10 +36,10 @@ def snapshot(tmp_path):
 def tune(spark, snapshot, make_config, tmp_path):
     """Tune a model on the snapshot; returns its candidate and what it chose."""
 
-    def tune(kind, work, *overrides):
+    def tune(kind, work, *overrides, folder=snapshot):
         config = make_config(*WHOLE_BATCH, *overrides)
-        found = read_snapshot(snapshot, Manifest.read(snapshot), 100, 100, config.seed)
-        candidate = DistributedCandidate(kind, spark, snapshot, tmp_path / work, config.train)
+        found = read_snapshot(folder, Manifest.read(folder), 100, 100, config.seed)
+        candidate = DistributedCandidate(kind, spark, folder, tmp_path / work, config.train)
         return candidate, candidate.tune(found.inner, found.validation, config.evaluation.cutoff, config.seed)
 
     return tune
@@ -111,14 +111,11 @@ def test_fewer_files_than_processes_fails_before_any_process_starts(tune):
     )
 
 
-def test_what_goes_wrong_in_one_process_is_the_message_on_the_driver(tune, snapshot):
+def test_what_goes_wrong_in_one_process_is_the_message_on_the_driver(tune, tmp_path):
     sound, held_out = Company(0, [1.0], [0], [1]), Company(1, [1.0], [], [1], cold=True)
-    for file in snapshot.rglob("*.parquet"):
-        file.unlink()
-        file.parent.rmdir()
-    write_snapshot(snapshot, [[sound], [held_out]], [], n_products=2)
+    write_snapshot(tmp_path / "bad", [[sound], [held_out]], [], n_products=2)
     with pytest.raises(TrainingError) as caught:
-        tune(Hcf, "work")
+        tune(Hcf, "work", folder=tmp_path / "bad")
     assert str(caught.value) == (
         "training hcf: training process 1 has only companies that are held out for validation: "
         "lower train.processes, or give more companies"

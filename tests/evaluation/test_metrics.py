@@ -20,8 +20,8 @@ from hcf_spark.evaluation.metrics import (
     ndcg_at_k,
     recall_at_k,
     roc_auc,
-    top_k,
 )
+from hcf_spark.models.ranking import top_k
 
 SEEDS = range(5)
 
