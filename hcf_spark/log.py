@@ -11,7 +11,8 @@ MASKED = "***"
 _HIDDEN_NAME = r"(?:passw(?:or)?d|secret|credential|token(?!s)|(?:access|account|api|encryption|private)[._-]?key)"
 _URL_PASSWORD = re.compile(r"(://[^/:@\s]*:)[^@/\s]+(@)")
 _NAMED_SECRET = re.compile(
-    rf"(?i)(?<![\w.-])([\w.-]*{_HIDDEN_NAME}[\w.-]*['\"]?\s*[=:]\s*)('[^']*'|\"[^\"]*\"|(?![\s{{\[])[^\s,&]+)"
+    rf"(?i)(?<![\w.-])(?=[\w.-]*?{_HIDDEN_NAME})([\w.-]++['\"]?\s*[=:]\s*)"
+    r"(?:'[^']*'|\"[^\"]*\"|(?![\s{\[])[^\s,&]+)"
 )
 
 _STACK_TRACES = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")  # Spark's, before the error itself is raised

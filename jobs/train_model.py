@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hcf_spark.launch import DEEP, DistributedCandidate
 from hcf_spark.log import timed
 from hcf_spark.models.package import About, ModelPackage
 from hcf_spark.report.data import ReportData, RunFacts
-from hcf_spark.report.page import render_report
+from hcf_spark.report.page import render_plots, render_report
 from hcf_spark.spark import look
 from hcf_spark.spark.export import export_snapshot
 from hcf_spark.spark.interactions import MatrixReport
@@ -35,7 +36,15 @@ from hcf_spark.summary import (
 from hcf_spark.text.spec import EncoderSpec, resolve_encoder
 from hcf_spark.tracking import registry
 from hcf_spark.tracking.gate import run_gate
-from hcf_spark.tracking.run import git_commit, log_file, log_models, package_versions, tracked_run
+from hcf_spark.tracking.run import (
+    git_commit,
+    log_file,
+    log_matrix,
+    log_models,
+    log_plots,
+    package_versions,
+    tracked_run,
+)
 from hcf_spark.train.manifest import Manifest
 from hcf_spark.train.snapshot import Snapshot, read_snapshot
 
@@ -66,6 +75,7 @@ def run(spark: SparkSession, config: Config) -> dict[str, Any]:
             )  # fmt: skip
         curves = {name: candidate.history for name, candidate in deep.items() if name in result.models}
         metrics = make_metrics(look.look_up_dataset(tables), result, config.seed)
+        log_matrix(asdict(matrix), matrix.sizes)
         log_models(result.rows, curves)
         package = _make_package(tables, config, result, spec, manifest)
         with timed(logger, "registering the champion model"):
@@ -82,10 +92,9 @@ def run(spark: SparkSession, config: Config) -> dict[str, Any]:
             table_versions=versions,
             package_versions=package_versions(),
         )
-        page = render_report(
-            _report_data(tables, config, facts, matrix, metrics, result, curves, snapshot, package, spec)
-        )
-        _write(output, page, metrics)
+        report = _report_data(tables, config, facts, matrix, metrics, result, curves, snapshot, package, spec)
+        log_plots(render_plots(report))
+        _write(output, render_report(report), metrics)
     shutil.rmtree(work, ignore_errors=True)
     logger.info("models on test (champion by validation):\n%s", format_table(metrics, limits.cutoff))
     return metrics

@@ -53,11 +53,11 @@ def test_flags_come_from_the_command_line(monkeypatch):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--config", "x.yml"], "a_job: unknown flag --config; the nearest valid one is --conf"),
-        (["--config=x.yml"], "a_job: unknown flag --config=x.yml; the nearest valid one is --conf"),
-        (["--sett=a=b"], "a_job: unknown flag --sett=a=b; the nearest valid one is --set"),
-        (["--con=x.yml"], "a_job: unknown flag --con=x.yml; the nearest valid one is --conf"),
-        (["--conf"], "a_job: argument --conf: expected one argument"),
+        (["--config", "x.yml"], "unknown flag --config; the nearest valid one is --conf"),
+        (["--config=x.yml"], "unknown flag --config=x.yml; the nearest valid one is --conf"),
+        (["--sett=a=b"], "unknown flag --sett=a=b; the nearest valid one is --set"),
+        (["--con=x.yml"], "unknown flag --con=x.yml; the nearest valid one is --conf"),
+        (["--conf"], "argument --conf: expected one argument"),
         (["--set", "sed=1"], "unknown setting sed in --set; the nearest valid one is seed"),
     ],
 )
@@ -175,8 +175,8 @@ def test_passwords_are_masked_in_the_error_line(capsys):
     assert "pa55" not in printed
 
 
-@pytest.mark.parametrize("job", sorted(path.stem for path in (ROOT / "jobs").glob("[a-z]*.py")))
-def test_each_job_refuses_a_wrong_setting_first_and_without_java(job, tmp_path):
+@pytest.mark.parametrize("job", ["load_tables", "build_matrix"])
+def test_a_job_refuses_a_wrong_setting_first_and_without_java(job, tmp_path):
     """As a file, as spark-submit starts it: the error line is the first thing seen, and nothing was started."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "jobs" / f"{job}.py"), "--set", "filter.min_density=1"],
@@ -196,6 +196,7 @@ def test_without_java_a_job_says_what_to_install_first(tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: load_tables: Java at {tmp_path}/bin/java does not start (FileNotFoundError): install a JDK 17 (Debian / "
-        "Ubuntu: apt-get install openjdk-17-jdk-headless) and, if several are installed, set JAVA_HOME to it\n"
+        f"error: load_tables: Java at {tmp_path}/bin/java does not start (FileNotFoundError): "
+        "install a JDK 17 (Debian / Ubuntu: apt-get install openjdk-17-jdk-headless) and, "
+        "if several are installed, set JAVA_HOME to it\n"
     )

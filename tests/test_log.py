@@ -91,6 +91,12 @@ def test_other_libraries_keep_their_loggers():
     assert (root.handlers, root.level, other.handlers, other.level) == before
 
 
+def test_spark_does_not_print_a_stack_before_the_error_is_raised():
+    configure_logging("info")
+    assert not logging.getLogger("SQLQueryContextLogger").isEnabledFor(logging.ERROR)
+    assert not logging.getLogger("DataFrameQueryContextLogger").isEnabledFor(logging.ERROR)
+
+
 def test_timed_tells_start_and_seconds(capsys):
     configure_logging("info")
     with timed(logging.getLogger("hcf_spark"), "counting"):

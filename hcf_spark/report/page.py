@@ -9,6 +9,7 @@ from hcf_spark.report import charts, formats
 from hcf_spark.report.data import ReportData
 from hcf_spark.report.headline import REGIMES, build_results, champion_verdict
 from hcf_spark.report.metric_table import build_metric_table
+from hcf_spark.report.svg import standalone
 from hcf_spark.report.usage import summarise_usage
 
 _SHOWN_PRODUCTS = 24
@@ -54,6 +55,17 @@ def render_report(data: ReportData) -> str:
         shown_products=_SHOWN_PRODUCTS,
         shown_characters=_SHOWN_CHARACTERS,
     )
+
+
+def render_plots(data: ReportData) -> dict[str, str]:
+    """The page's model charts by file name, each an SVG file of its own, for an MLflow run."""
+    style = files("hcf_spark.report").joinpath("report.css").read_text(encoding="utf-8")
+    drawn = {
+        "density": charts.draw_density(data.steps),
+        **{f"ndcg_{regime}": charts.draw_ndcg(data.models, regime, data.cutoff, data.champion) for regime in REGIMES},
+        **{f"training_{number}": chart for number, chart in enumerate(charts.draw_curves(data.curves), start=1)},
+    }
+    return {f"{name}.svg": standalone(chart, style) for name, chart in drawn.items() if chart is not None}
 
 
 def _drawn(*drawings: Markup | None) -> list[Markup]:

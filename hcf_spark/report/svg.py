@@ -74,6 +74,12 @@ def to_svg(figure: Figure, name: str, description: str) -> Markup:
     return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 ElementTree escapes
 
 
+def standalone(svg: Markup, style: str) -> str:
+    """A chart of the page as the text of an SVG file, coloured by ``style``."""
+    start = '<svg xmlns="http://www.w3.org/2000/svg" '
+    return str(svg).replace("<svg ", start, 1).replace(">", f"><style>{style}</style>", 1)
+
+
 def _local(name: str) -> str:
     return name.rpartition("}")[2]
 

@@ -1,6 +1,7 @@
 """The first, simple gate between challenger and champion."""
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,6 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from hcf_spark.tracking.registry import CHAMPION, find_alias
@@ -19,6 +19,7 @@ _SCORE_TAG = "gate.validation_ndcg"
 _DATA_TAG = "gate.snapshot_id"
 _VERDICT_TAG = "gate.verdict"
 _DROP_ALLOWED = 0.02
+_REASON_SHOWN = 300
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def run_gate(
     client.set_model_version_tag(name, version, _SCORE_TAG, repr(score))
     client.set_model_version_tag(name, version, _DATA_TAG, snapshot_id)
     problem = (
-        _load_problem(name, version, example)
+        (None if math.isfinite(score) else f"validation NDCG is {score}")
+        or _load_problem(name, version, example)
         or _popularity_problem(score, rows)
         or _champion_problem(client, name, score, snapshot_id)
     )
@@ -76,8 +78,9 @@ def _score(row: Mapping[str, Any]) -> float:
 def _load_problem(name: str, version: str, example: pd.DataFrame) -> str | None:
     try:
         answer = mlflow.pyfunc.load_model(f"models:/{name}/{version}").predict(example)
-    except (MlflowException, OSError, ValueError, KeyError, RuntimeError) as error:
-        return f"it does not load and answer: {type(error).__name__}: {error}"
+    except Exception as error:
+        reason = " ".join(str(error).split())[:_REASON_SHOWN]
+        return f"it does not load and answer: {type(error).__name__}: {reason}"
     if len(answer) != len(example) or not all(np.isfinite(scores).all() for scores in answer["scores"]):
         return "its answer to the input example is not a row of finite scores per company"
     return None

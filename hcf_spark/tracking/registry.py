@@ -22,6 +22,11 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 PACKAGE = "package"
 _REQUIRED = ("mlflow", "numpy", "pandas", "scipy", "scikit-learn", "torch", "transformers", "safetensors")
 _ALSO = ("pydantic", "pyyaml")
+_NOT_THERE = {
+    "RESOURCE_DOES_NOT_EXIST",
+    "NOT_FOUND",
+    "INVALID_PARAMETER_VALUE",
+}  # the last one is sqlite's, of an alias
 
 
 @dataclass(frozen=True)
@@ -77,10 +82,12 @@ def register(name: str, package: Path, encoder: Path, signature: ModelSignature,
 
 
 def find_alias(name: str, alias: str) -> str | None:
-    """The version that an alias points to, None if there is none."""
+    """The version that an alias points to, None if there is none; a registry that does not answer raises."""
     try:
         return str(MlflowClient().get_model_version_by_alias(name, alias).version)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in _NOT_THERE:
+            raise
         return None
 
 

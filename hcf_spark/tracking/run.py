@@ -11,7 +11,7 @@ import mlflow
 from mlflow.entities import Run
 
 from hcf_spark.config import Config
-from hcf_spark.log import mask
+from hcf_spark.log import MASKED, is_secret, mask
 
 PACKAGES = (
     "hcf_spark", "pyspark", "delta-spark", "petastorm", "pyarrow", "numpy", "pandas", "scipy", "scikit-learn", "torch",
@@ -46,7 +46,7 @@ def tracked_run(config: Config, name: str, table_versions: Mapping[str, int | No
     """A run that records settings, table versions, package versions and the git commit; it ends with the block."""
     connect(config)
     with mlflow.start_run(run_name=name) as run:
-        mlflow.log_params({key: value for key, value in _flatten(config.model_dump()) if value is not None})
+        mlflow.log_params(dict(_flatten(config.model_dump())))
         mlflow.log_text(config.to_yaml(), "settings.yml")
         mlflow.log_dict(package_versions(), "packages.json")
         tags = {f"table.{table}.version": str(version) for table, version in table_versions.items()}
@@ -66,6 +66,19 @@ def log_models(rows: Mapping[str, Mapping[str, Any]], curves: Mapping[str, Seque
     for name, epochs in curves.items():
         for epoch, record in enumerate(epochs, start=1):
             mlflow.log_metrics({f"{name}.epoch.{key}": value for key, value in record.items()}, step=epoch)
+
+
+def log_matrix(report: Mapping[str, Any], sizes: Sequence[Mapping[str, Any]]) -> None:
+    """Log what build_matrix did: sizes before and after the filter as metrics, all of it as matrix.json."""
+    for when, size in (("before", sizes[0]), ("after", sizes[-1])):
+        mlflow.log_metrics({f"matrix.{when}.{key}": value for key, value in size.items() if key != "step"})
+    mlflow.log_dict(dict(report), "matrix.json")
+
+
+def log_plots(plots: Mapping[str, str]) -> None:
+    """Keep charts, by file name, with the active run."""
+    for name, svg in plots.items():
+        mlflow.log_text(svg, f"plots/{name}")
 
 
 def log_file(file: Path) -> None:
@@ -100,9 +113,10 @@ def git_commit() -> str | None:
     return answer.stdout.strip()
 
 
-def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Settings as (dotted name, value), those without a value left out, secrets masked."""
     for key, value in settings.items():
         if isinstance(value, dict):
             yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", mask(str(value)) if isinstance(value, str) else value
+        elif value is not None:
+            yield f"{prefix}{key}", MASKED if is_secret(key) else mask(str(value))

@@ -43,6 +43,8 @@ def spoil(regimes):
 class Rule:
     """A model without settings whose scores follow a rule."""
 
+    folds_in = True
+
     def __init__(self, name, rule):
         self.name, self._rule = name, rule
 

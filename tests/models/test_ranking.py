@@ -59,5 +59,7 @@ def test_fewer_than_one_product_cannot_be_asked_for(cutoff):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_scores_that_are_not_finite_are_refused(bad):
-    with pytest.raises(ValueError, match=r"^1 of 3 scores are not finite: train the model with a lower learning rate$"):
+    with pytest.raises(
+        ValueError, match=r"^1 of 3 scores are not finite: train the model again with a lower learning rate$"
+    ):
         recommended([[1, bad, 3]], [[0, 1, 0]], 2)

@@ -4,13 +4,14 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import matplotlib
 import pytest
 
 from hcf_spark.report.data import Example, Recommendation, ReportData, RunFacts
 from hcf_spark.report.formats import ABSENT
-from hcf_spark.report.page import render_report
+from hcf_spark.report.page import render_plots, render_report
 
 SECTIONS = [
     "about", "result", "data", "filter", "quarantine", "split", "text", "models", "curves", "examples", "provenance",
@@ -339,3 +340,12 @@ def test_gaps_in_curves_are_left_out():
 
     assert "Training loss by epoch, first to last: a from 0.5000 to 0.2500." in html
     assert "Validation NDCG" not in Page(html).sections["curves"]
+
+
+def test_plots_are_whole_svg_files_with_their_colours():
+    plots = render_plots(make_data())
+    assert {"density.svg", "ndcg_warm.svg", "ndcg_cold.svg", "training_1.svg"} <= set(plots)
+    for svg in plots.values():
+        root = ElementTree.fromstring(svg)  # noqa: S314 our own
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "--accent: #" in svg
