@@ -7,6 +7,7 @@ are in order and only the number of fields or a byte is wrong, the whole record 
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ from hcf_spark.spark.checks import Checked
 
 BROKEN = "_broken_rule"
 RAW = "_broken_line"
+_QUOTED_OR_PLAIN = r'(?:"[^"]*(?:""[^"]*)*"|[^",\r\n]*)'
+_RFC_4180_RECORD = re.compile(rf"{_QUOTED_OR_PLAIN}(?:,{_QUOTED_OR_PLAIN})*[\r\n]*")
 _MAX_FIELD_CHARACTERS = 64_000_000
 _ROWS_PER_BATCH = 2_000
 
@@ -102,6 +105,8 @@ def parse_records(stream: TextIO, width: int) -> Iterator[tuple[list[str | None]
         lines.start_record()
         try:
             record = next(csv.reader(lines, strict=True), None)
+            if lines.after_first() and not _RFC_4180_RECORD.fullmatch(lines.text()):
+                raise csv.Error("a quote inside a field without quotes, in a record of several lines")
         except csv.Error as error:
             lines.reread_after_first()
             yield empty, f"not RFC 4180: {error}", lines.text()

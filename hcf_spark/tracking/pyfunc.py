@@ -13,7 +13,7 @@ class HybridRecommender(mlflow.pyfunc.PythonModel):
 
     Input: a frame with any of ``company_id``, the text columns and ``products`` (lists of product ids), a row
     per company.
-    Output: a row per company with ``product_ids`` (best first) and ``scores``.
+    Output: a row per company, with its index, with ``product_ids`` (best first) and ``scores``.
     """
 
     def load_context(self, context: mlflow.pyfunc.PythonModelContext) -> None:
@@ -36,9 +36,15 @@ class HybridRecommender(mlflow.pyfunc.PythonModel):
             context: not used; everything is loaded once.
             model_input: the companies.
             params: ``top_k`` and ``exclude_known``.
+
+        Raises:
+            ValueError: the frame has none of the columns (MLflow leaves no rows then), or ``top_k`` is below 1.
         """
         from hcf_spark.models.ranking import recommend
 
+        columns = ["company_id", *self._package.about.text_columns, "products"]
+        if model_input.columns.intersection(columns).empty:
+            raise ValueError(f"give at least one of the columns {', '.join(columns)}")
         params = params or {}
         nothing = [None] * len(model_input)
         ids = _column(model_input, "company_id", nothing)
@@ -51,7 +57,8 @@ class HybridRecommender(mlflow.pyfunc.PythonModel):
             {
                 "product_ids": [[names[product] for product in ranked] for ranked, _ in best],
                 "scores": [scores.astype(float).tolist() for _, scores in best],
-            }
+            },
+            index=model_input.index,
         )
 
     def _text_vectors(self, rows: pd.DataFrame) -> np.ndarray:

@@ -103,7 +103,7 @@ def fetch(name: str, alias: str, folder: Path) -> RegisteredModel:
             f"the registry at {mlflow.get_registry_uri()} has no model {name}@{alias}: run train_model first"
         )
     found = MlflowClient().get_model_version(name, version)
-    target = folder / f"{name}-{version}"
+    target = folder / f"{name}-{version}-{found.run_id}"  # as workers cache by path, never the name of another model
     target.mkdir(parents=True, exist_ok=True)
     uri = f"models:/{name}/{version}/artifacts/{PACKAGE}"
     return RegisteredModel(

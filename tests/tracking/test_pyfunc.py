@@ -1,0 +1,209 @@
+"""The registered model as an application uses it: loaded from the registry, real MiniLM inside, no Spark."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from tiny_package import make_hcf, make_package
+
+from hcf_spark.config import load_config
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.models.by_regime import ByRegime
+from hcf_spark.models.companies import Companies
+from hcf_spark.text.encoder import Encoder
+from hcf_spark.text.spec import resolve_encoder
+
+HOSPITALS = [
+    "A hospital for children with a large emergency ward.",
+    "Clinics for heart surgery and cardiology.",
+    "We nurse patients at home and in hospices.",
+    "Software for doctors who treat patients.",
+]
+BANKS = [
+    "A savings bank with branches in every town.",
+    "We lend money and insure loans.",
+    "Payments and credit cards for merchants.",
+    "Wealth management and stock trading.",
+]
+NEW_HOSPITAL, NEW_BANK = "Surgeons and nurses treat patients in our hospital.", "A bank that lends money to savers."
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Hospitals use p0 to p2, banks p3 to p5; each lacks one of its own. Text by the real encoder."""
+    spec = resolve_encoder(load_config().encoder)
+    text = Encoder(spec).encode(HOSPITALS + BANKS).vectors
+    known = np.kron(np.eye(2), np.ones((4, 3)))
+    for row in range(8):
+        known[row, row % 3 + 3 * (row >= 4)] = 0
+    return spec, Companies(text, sp.csr_matrix(known.astype(np.float32)), np.arange(8))
+
+
+@pytest.fixture(scope="module")
+def package(world):
+    """Products by EASE where some are known, text by ridge where none is."""
+    companies = world[1]
+    warm, cold = (CLOSED_FORM[name].fit(companies, CLOSED_FORM[name].grid[2], seed=0) for name in ("ease", "ae"))
+    return make_package(ByRegime(warm, cold), load_config(overrides=["score.top_k=3"]), n_products=6, n_companies=8)
+
+
+@pytest.fixture(scope="module")
+def logged(register, package, world):
+    register("recommender", package, encoder=world[0].folder)
+    return "models:/recommender@challenger"
+
+
+@pytest.fixture(scope="module")
+def model(logged):
+    return mlflow.pyfunc.load_model(logged)
+
+
+@pytest.fixture(scope="module")
+def tiny_hcf(register, store):
+    """The paper's network, which knows companies by their id."""
+    register("tiny hcf", make_package(make_hcf(), store))
+    return mlflow.pyfunc.load_model("models:/tiny hcf@challenger")
+
+
+def products_of(model, frame, **params):
+    return model.predict(pd.DataFrame(frame), params=params or None)["product_ids"].tolist()
+
+
+def test_text_alone_finds_the_products_of_its_kind(model):
+    best = products_of(model, {"description": [NEW_BANK, NEW_HOSPITAL]})
+    assert [set(products) for products in best] == [{"p3", "p4", "p5"}, {"p0", "p1", "p2"}]
+
+
+def test_products_alone_find_those_that_go_with_them(model):
+    best = products_of(model, {"products": [["p0", "p1"], ["p4"]]})
+    assert best[0][0] == "p2"
+    assert set(best[1][:2]) == {"p3", "p5"}
+
+
+def test_answers_are_the_scores_of_the_package(model, package, world):
+    texts, products = [NEW_BANK, NEW_HOSPITAL, None], [["p3"], None, ["p0", "p1"]]
+    answer = model.predict(pd.DataFrame({"description": texts, "products": products}), params={"top_k": 6})
+    text = np.zeros((3, 384), np.float32)
+    text[:2] = Encoder(world[0]).encode(texts[:2]).vectors
+    expected = package.model.score(package.companies([None] * 3, text, products))
+    for row, (ranked, scores) in enumerate(zip(answer["product_ids"], answer["scores"], strict=True)):
+        assert len(ranked) == 6 - len(products[row] or [])
+        assert scores == sorted(scores, reverse=True)
+        np.testing.assert_allclose(scores, [expected[row][int(product[1:])] for product in ranked], atol=1e-5)
+
+
+NOTHING_KNOWN = {
+    "ids only, and unknown ones": {"company_id": ["x", "y"]},
+    "no id": {"company_id": [None, None]},
+    "None as text": {"description": [None, None]},
+    "None as products": {"products": [None, None]},
+    "empty products": {"products": [[], []]},
+    "unknown products": {"products": [["no such"], ["p99", None]]},
+    "blank text": {"description": ["", " \n\t"]},
+    "nothing in every column": {"company_id": [None, "z"], "description": [None, None], "products": [None, []]},
+}
+
+
+@pytest.mark.parametrize("frame", NOTHING_KNOWN.values(), ids=NOTHING_KNOWN)
+def test_who_is_not_known_at_all_gets_the_popular_products(model, frame):
+    assert products_of(model, frame) == [["p1", "p2", "p3"]] * 2  # used by three companies each, as is p5
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_a_company_without_text_among_others_with_text(model, missing):
+    best = products_of(model, {"description": [missing, NEW_BANK]})
+    assert set(best[1]) == {"p3", "p4", "p5"}
+    assert best[0] == products_of(model, {"company_id": ["x"]})[0]
+
+
+@pytest.mark.parametrize("make", [list, np.array, lambda ids: np.array(ids, object)])
+def test_products_as_a_list_or_an_array(model, make):
+    best = products_of(model, {"products": [make(["p0", "p1"]), make(["p3"])]})
+    assert best == products_of(model, {"products": [["p0", "p1"], ["p3"]]})
+
+
+def test_each_company_is_answered_alike_alone_and_among_others(model):
+    frame = pd.DataFrame({"description": [NEW_BANK, None, "x " * 600], "products": [None, ["p0"], ["p4"]]})
+    together = model.predict(frame)
+    for row in range(3):
+        alone = model.predict(frame.iloc[[row]].reset_index(drop=True))
+        assert alone["product_ids"][0] == together["product_ids"][row]
+        np.testing.assert_allclose(alone["scores"][0], together["scores"][row], atol=1e-5)
+
+
+def test_top_k_and_known_products(model):
+    frame = {"products": [["p0", "p1"]]}
+    assert [len(products_of(model, frame, top_k=k)[0]) for k in (1, 4, 50)] == [1, 4, 4]
+    assert len(products_of(model, frame)[0]) == 3
+    everything = products_of(model, frame, top_k=50, exclude_known=False)[0]
+    assert sorted(everything) == ["p0", "p1", "p2", "p3", "p4", "p5"]
+    with pytest.raises(ValueError, match="at least 1 product must be asked for, found 0"):
+        products_of(model, frame, top_k=0)
+
+
+def test_other_columns_are_passed_over_and_their_order_does_not_matter(model):
+    frame = {"employees": [7, 8], "products": [["p0"], None], "name": ["a", "b"], "description": [None, NEW_BANK]}
+    best = products_of(model, frame)
+    assert best == products_of(model, {name: frame[name] for name in ("description", "products")})
+
+
+def test_the_answer_has_the_rows_and_the_index_of_the_question(model):
+    answer = model.predict(pd.DataFrame({"company_id": ["a", "b", "a"]}, index=[7, 3, 9]))
+    assert answer.index.tolist() == [7, 3, 9]
+    nobody = model.predict(pd.DataFrame({"company_id": pd.Series([], dtype=str)}))
+    assert nobody.columns.tolist() == ["product_ids", "scores"]
+    assert len(nobody) == 0
+
+
+def test_a_frame_without_any_of_the_columns_is_refused(model):
+    with pytest.raises(ValueError, match="give at least one of the columns company_id, description, products"):
+        model.predict(pd.DataFrame({"text": ["a bank"]}))
+
+
+def test_a_company_of_training_is_known_by_its_id(tiny_hcf):
+    ids = {"company_id": ["c1", "never seen", None], "description": ["we sell data"] * 3}
+    answer = tiny_hcf.predict(pd.DataFrame(ids), params={"top_k": 5})
+    scores = [dict(zip(*row, strict=True)) for row in zip(answer["product_ids"], answer["scores"], strict=True)]
+    assert scores[1] == scores[2]
+    assert scores[0] != scores[1]
+
+
+CHILD = """
+import json, sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"pyspark", "delta", "petastorm"}:
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Blocker())
+sys.path[:0] = json.loads(sys.argv[1])
+import mlflow
+import pandas as pd
+
+mlflow.set_tracking_uri(sys.argv[2])
+model = mlflow.pyfunc.load_model(sys.argv[3])
+answer = model.predict(pd.DataFrame({"description": [sys.argv[4]], "products": [["p3"]]}))
+import hcf_spark
+
+print(json.dumps([answer["product_ids"][0], answer["scores"][0], hcf_spark.__file__]))
+"""
+
+
+def test_it_loads_where_there_is_neither_spark_nor_this_package(model, logged, tmp_path):
+    """-S: the editable install of this package is not found, only what the model brings."""
+    paths = json.dumps([sysconfig.get_path("purelib")])
+    command = [sys.executable, "-S", "-c", CHILD, paths, mlflow.get_tracking_uri(), logged, NEW_BANK]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    products, scores, package = json.loads(done.stdout.splitlines()[-1])
+    expected = model.predict(pd.DataFrame({"description": [NEW_BANK], "products": [["p3"]]}))
+    assert products == expected["product_ids"][0]
+    np.testing.assert_allclose(scores, expected["scores"][0], atol=1e-5)
+    assert "mlartifacts" in package
