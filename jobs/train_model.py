@@ -95,7 +95,7 @@ def run(spark: SparkSession, config: Config) -> dict[str, Any]:
         report = _report_data(tables, config, facts, matrix, metrics, result, curves, snapshot, package, spec)
         log_plots(render_plots(report))
         _write(output, render_report(report), metrics)
-    shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(work.parent, ignore_errors=True)
     logger.info("models on test (champion by validation):\n%s", format_table(metrics, limits.cutoff))
     return metrics
 

@@ -52,7 +52,7 @@ def filter_where(frame: DataFrame, setting: str, condition: str | None) -> DataF
         chosen = frame.where(condition)
         _ = chosen.schema
     except AnalysisException as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).strip().splitlines()[0]
         raise ConfigError(
             f"{setting}: {condition!r} is no condition on columns {', '.join(frame.columns)}: {reason}"
         ) from error

@@ -1,6 +1,8 @@
 """The entry point of every training process."""
 
 import os
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ def run_worker(plan: dict[str, Any]) -> dict[str, Any]:
     todo = TrainPlan(**plan)
     if "RANK" in os.environ:
         configure_logging("info")
+        _end_with_parent()
     if todo.use_gpu:
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)  # raises if there is none
@@ -52,3 +55,15 @@ def run_worker(plan: dict[str, Any]) -> dict[str, Any]:
         if dist.is_initialized():
             dist.destroy_process_group()
     return {"history": progress.history, "best_epoch": progress.best_epoch}
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone; in a session of its own, a signal to the job does not reach it."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

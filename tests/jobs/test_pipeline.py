@@ -1,0 +1,181 @@
+"""The whole chain on a small sample world: once through, training twice, once with another seed."""
+
+import json
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+
+from hcf_spark.config import load_config
+from hcf_spark.spark.tables import Tables
+from hcf_spark.tracking.registry import CHALLENGER, CHAMPION, find_alias
+from hcf_spark.tracking.run import connect
+from jobs import run_pipeline, train_model
+
+pytestmark = pytest.mark.spark
+
+MODELS = ["popularity", "ae", "ease", "dcf", "hcf"]
+FIGURES = {"recall_at_20", "ndcg_at_20", "auc", "average_precision", "precision", "recall"}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    return [
+        f"output={tmp_path_factory.mktemp('pipeline') / 'out'}", "input.source=sample", "sample.companies=120",
+        "sample.products=40", "sample.long_text_share=0.0", "train.max_epochs=3", "score.top_k=5",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def config(settings):
+    return load_config(overrides=settings)
+
+
+def flags(settings):
+    return [flag for setting in settings for flag in ("--set", setting)]
+
+
+def read_metrics(config):
+    return json.loads((Path(config.output) / "metrics.json").read_text())
+
+
+def without_seconds(rows):
+    return {name: {key: row[key] for key in row if not key.endswith("_seconds")} for name, row in rows.items()}
+
+
+@pytest.fixture(scope="module")
+def printed(spark, settings):
+    """What a run of the chain prints at its end."""
+    output = StringIO()
+    with redirect_stdout(output):
+        assert run_pipeline.main(flags(settings)) == 0
+    return output.getvalue()
+
+
+@pytest.fixture(scope="module")
+def metrics(printed, config):
+    return read_metrics(config)
+
+
+@pytest.fixture(scope="module")
+def again(metrics, settings, config):
+    """The metrics of training once more on the same tables."""
+    assert train_model.main(flags(settings)) == 0
+    return read_metrics(config)
+
+
+def test_metrics_have_the_shape_that_was_asked_for(metrics):
+    assert metrics.keys() >= {"dataset", "models", "champion", "seed"}
+    assert metrics["dataset"].keys() == {"companies", "products", "interactions", "density"}
+    assert metrics["seed"] == 0
+    names = list(metrics["models"])
+    assert names[:5] == MODELS
+    assert metrics["champion"] in names
+    assert names[5:] in ([], [metrics["champion"]])
+    for row in metrics["models"].values():
+        assert row.keys() >= {"warm", "cold", "bpdm", "fit_seconds"}
+        for part in ("warm", "cold"):
+            assert row[part].keys() >= FIGURES
+            assert all(0 <= row[part][figure] <= 1 for figure in FIGURES)
+        assert row["bpdm"].keys() >= {"auc", "precision", "recall"}
+        assert row["fit_seconds"] > 0
+
+
+def test_dataset_is_what_the_matrix_holds(metrics, spark, config):
+    matrix = Tables(spark, config).read("company_product", "")
+    dataset = metrics["dataset"]
+    assert dataset["interactions"] == matrix.count()
+    assert dataset["companies"] == matrix.select("company_idx").distinct().count() <= 120
+    assert dataset["products"] == Tables(spark, config).read("product_vocab", "").count() <= 40
+    assert dataset["density"] == dataset["interactions"] / (dataset["companies"] * dataset["products"])
+
+
+def test_the_end_of_the_run_is_a_table_and_where_things_are(printed, metrics, config):
+    *table, report, tables, store = [line for line in printed.splitlines() if line.strip()][
+        -(len(metrics["models"]) + 4) :
+    ]
+    assert [line.split()[0] for line in table[1:]] == list(metrics["models"])
+    assert [line.split()[0] for line in table if line.endswith("<- champion")] == [metrics["champion"]]
+    assert Path(report.removeprefix("report:").strip()).read_text() != ""
+    assert (Path(tables.removeprefix("tables:").split(" and ")[0].strip()) / "_delta_log").is_dir()
+    assert f"sqlite:///{config.output}/mlflow.db" in store
+
+
+def test_the_report_names_every_model_and_the_champion(metrics, config):
+    report = (Path(config.output) / "report.html").read_text()
+    for name in [*metrics["models"], metrics["champion"]]:
+        assert name in report
+
+
+def test_nothing_but_what_was_promised_is_left_behind(metrics, config):
+    assert {path.name for path in Path(config.output).iterdir()} == {
+        "report.html", "metrics.json", "tables", "snapshots", "mlflow.db", "mlartifacts",
+    }  # fmt: skip
+
+
+def test_the_registered_champion_gives_the_scores_of_the_table(metrics, spark, config):
+    """Whole companies as a user has them, through the model of the registry, against ``company_scores``."""
+    connect(config)
+    tables = Tables(spark, config)
+    scores = tables.read("company_scores", "").drop("scored_at").toPandas()
+    assert find_alias("hcf_spark", CHAMPION) == find_alias("hcf_spark", CHALLENGER) == "1"
+    assert set(scores["model_version"]) == {"1"}
+    companies = tables.read("companies", "").select("company_id", "description").toPandas()
+    used = tables.read("usage", "").toPandas().groupby("company_id")["product_id"].agg(list)
+    companies["products"] = [used.get(company, []) for company in companies["company_id"]]
+    answer = mlflow.pyfunc.load_model("models:/hcf_spark@champion").predict(companies)
+    assert set(scores["company_id"]) == set(companies["company_id"])
+    ranked = scores.sort_values("rank").groupby("company_id")
+    products, values = ranked["product_id"].agg(list), ranked["score"].agg(list)
+    for company, expected, expected_values in zip(
+        companies["company_id"], answer["product_ids"], answer["scores"], strict=True
+    ):
+        assert len(expected) == 5
+        np.testing.assert_allclose(values[company], expected_values, atol=1e-5)
+        close = np.diff(expected_values) > -1e-5  # then either order is right
+        assert products[company] == expected or close.any()
+
+
+def test_the_run_in_mlflow_knows_settings_curves_and_tables(metrics, spark, config):
+    connect(config)
+    client = mlflow.tracking.MlflowClient()
+    version = client.get_model_version_by_alias("hcf_spark", "champion")
+    run = client.get_run(version.run_id)
+    assert run.data.params["train.max_epochs"] == "3"
+    for name in ("dcf", "hcf"):
+        assert [record.step for record in client.get_metric_history(run.info.run_id, f"{name}.epoch.loss")] == [1, 2, 3]
+    assert run.data.metrics["ease.warm.ndcg_at_20"] == metrics["models"]["ease"]["warm"]["ndcg_at_20"]
+    tables = Tables(spark, config)
+    for name in ("companies", "usage", "company_product", "company_scores", "company_embeddings", "text_embeddings"):
+        assert run.data.tags[f"table.{name}.version"] == str(tables.version(name))
+    assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {
+        "report.html",
+        "metrics.json",
+        "settings.yml",
+    }
+
+
+def test_training_twice_gives_the_same_metrics_to_the_last_digit(metrics, again):
+    assert without_seconds(again["models"]) == without_seconds(metrics["models"])
+    assert {key: again[key] for key in again if key != "models"} == {
+        key: metrics[key] for key in metrics if key != "models"
+    }
+
+
+def test_a_version_that_is_as_good_as_the_champion_takes_its_place(again, config):
+    connect(config)
+    assert find_alias("hcf_spark", CHAMPION) == find_alias("hcf_spark", CHALLENGER) == "2"
+    tags = mlflow.tracking.MlflowClient().get_model_version("hcf_spark", "2").tags
+    assert tags["gate.verdict"].startswith("promoted: ")
+
+
+def test_another_seed_gives_other_metrics(again, settings, config):
+    few = [*settings, "seed=1", "evaluation.models=[popularity, ae]"]
+    assert train_model.main(flags(few)) == 0
+    changed = read_metrics(config)
+    assert changed["seed"] == 1
+    for name in ("popularity", "ae"):
+        assert changed["models"][name]["warm"] != again["models"][name]["warm"]
