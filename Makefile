@@ -26,8 +26,8 @@ benchmark: environment
 	@$(RUN) -m benchmarks.$(NAME) $(if $(DATA),--data "$(DATA)") $(if $(CONF),--conf "$(CONF)") $(if $(filter file,$(origin OUT)),,--out "$(OUT)")
 
 platform:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || \
-		{ echo "error: Python 3.11 or later is needed (Debian: apt-get install python3.11 python3.11-venv)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || \
+		{ echo "error: $(PYTHON) is not Python 3.11 or 3.12; install one (Debian 12: apt-get install python3 python3-venv) and name it: make PYTHON=python3.11 ..." >&2; exit 1; }
 	@$(PYTHON) hcf_spark/java.py
 
 environment: platform $(ENV)/.done

@@ -7,14 +7,13 @@ RUNTIME = [
     "jinja2",
     "matplotlib",
     "mlflow>=3.17",
-    "numpy>=1.26",
+    "numpy>=1.26,<2",  # pyarrow 14 was built for numpy 1
     "pandas>=2.3,<3",
     "petastorm==0.12.1",  # 0.13 needs an old setuptools that torch forbids
     "pyarrow>=14,<15",  # the last one petastorm reads with
     "pydantic>=2.9",
     "pyyaml",
     "safetensors",
-    "scikit-learn>=1.5",
     "scipy",
     "torch>=2.11",
     "tqdm",
@@ -24,7 +23,7 @@ LOCAL = [  # what a Databricks cluster has of its own
     "delta-spark>=4.0,<4.1",
     "pyspark>=4.0,<4.1",  # 4.1 needs pyarrow 15
 ]
-TEST = ["build", "chispa", "databricks-bundles", "pytest", "ruff"]
+TEST = ["build", "chispa", "databricks-bundles", "pytest", "ruff", "scikit-learn"]
 
 setup(
     name="hcf_spark",

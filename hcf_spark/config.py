@@ -21,6 +21,13 @@ CountOrZero = Annotated[int, Field(ge=0, strict=True)]
 Positive = Annotated[float, Field(gt=0)]
 
 
+def _require_path(value: str) -> str:
+    if "://" in value:
+        message = "Input should be a path that all nodes see as a folder (a mounted volume, say), not a URL"
+        raise PydanticCustomError("path", message)
+    return value
+
+
 def _require_plain(value: Any) -> Any:
     if not isinstance(value, str | int | float | bool):
         raise PydanticCustomError("plain_value", "Input should be a string, a number, true or false")
@@ -133,7 +140,7 @@ class Config(_Settings):
     """All settings of a run; conf/base.yml says what each means."""
 
     seed: CountOrZero
-    output: str
+    output: Annotated[str, AfterValidator(_require_path)]
     log_level: Literal["debug", "info", "warning", "error"]
     spark: SparkSettings
     tables: TableSettings

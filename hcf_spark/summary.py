@@ -123,7 +123,7 @@ def make_examples(
                         Recommendation(package.product_names[product], float(score), int(product) in hidden)
                         for product, score in zip(products, scores, strict=True)
                     ],
-                    n_hidden=len(hidden),
+                    hidden_products=[package.product_names[product] for product in sorted(hidden)],
                 )
             )
     return examples

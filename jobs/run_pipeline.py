@@ -7,6 +7,7 @@ from pyspark.sql import SparkSession
 
 from hcf_spark.config import Config
 from hcf_spark.job import run_job
+from hcf_spark.log import mask
 from hcf_spark.spark.tables import Tables
 from hcf_spark.summary import format_table
 from hcf_spark.tracking.run import tracking_uri_of
@@ -21,11 +22,19 @@ def run(spark: SparkSession, config: Config) -> None:
     metrics = train_model.run(spark, config)
     score_companies.run(spark, config)
     output = Path(config.output).absolute()
-    store = config.mlflow.tracking_uri or tracking_uri_of(output)
     print(f"\n{format_table(metrics, config.evaluation.cutoff)}\n")
+    gate = metrics["model"]["gate"]
+    if not gate["promoted"]:
+        print(
+            f"note:    this run's model did not pass the gate ({gate['reason']}); companies are scored by the one before"
+        )
     print(f"report:  {output / 'report.html'}")
     print(f"tables:  {Tables(spark, config).location('company_scores')} and beside it")
-    print(f"MLflow:  {Path(sys.executable).with_name('mlflow')} ui --backend-store-uri {store}")
+    if config.mlflow.tracking_uri is None:
+        store = tracking_uri_of(output)
+        print(f"MLflow:  {Path(sys.executable).with_name('mlflow')} ui --backend-store-uri {store}")
+    else:
+        print(f"MLflow:  {mask(config.mlflow.tracking_uri)}")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -33,7 +33,7 @@ class Example:
         text: the beginning of its text; None without text. The page cuts it after some lines.
         known_products: names of the products that the model was told of; none when cold.
         recommendations: best first.
-        n_hidden: how many of its products were hidden; None: not said.
+        hidden_products: names of the products that it uses and the model was not told of.
     """
 
     company_id: str
@@ -42,7 +42,7 @@ class Example:
     text: str | None
     known_products: Sequence[str]
     recommendations: Sequence[Recommendation]
-    n_hidden: int | None = None
+    hidden_products: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ ENCODED = T.StructType([TEXT_EMBEDDINGS[name] for name in ("text_hash", "embeddi
 _BLANKS = "".join(chr(code) for code in range(0x10000) if chr(code).isspace())
 _TASKS_PER_CORE = 3
 _CHARACTERS_PER_TASK = 200_000
+_CHARACTERS_AT_ONCE = 2_000_000
 
 _NOTHING_DONE = Row(n_texts=0, n_tokens=0)
 
@@ -184,15 +185,16 @@ def make_encode_fn(spec: "EncoderSpec") -> EncodeFn:
                 from hcf_spark.text.encoder import Encoder
 
                 encoder = Encoder(spec)
-            encoded = encoder.encode(batch["text"].tolist())
-            yield pd.DataFrame(
-                {
-                    "text_hash": batch["text_hash"],
-                    "embedding": list(encoded.vectors),
-                    "n_tokens": encoded.n_tokens,
-                    "n_windows": encoded.n_windows,
-                }
-            )
+            for _, part in batch.groupby(batch["text"].str.len().cumsum() // _CHARACTERS_AT_ONCE):
+                encoded = encoder.encode(part["text"].tolist())
+                yield pd.DataFrame(
+                    {
+                        "text_hash": part["text_hash"],
+                        "embedding": list(encoded.vectors),
+                        "n_tokens": encoded.n_tokens,
+                        "n_windows": encoded.n_windows,
+                    }
+                )
 
     return encode
 
@@ -288,7 +290,7 @@ def _update(
         f"{work.n_texts:,}", f"{work.n_distinct:,}", f"{work.n_pending:,}", f"{amount.n_texts:,}", f"{work.n_stale:,}",
     )  # fmt: skip
     start = time.perf_counter()
-    spread = new.repartition(_n_partitions(new.sparkSession, amount), "text_hash")
+    spread = new.repartition(_n_partitions(new.sparkSession, amount), "text_hash").sortWithinPartitions("text_hash")
     encoded = encode_texts(spread, spec).localCheckpoint()
     done = encoded.agg(
         F.count("text_hash").alias("n_texts"), F.coalesce(F.sum("n_tokens"), F.lit(0)).alias("n_tokens")

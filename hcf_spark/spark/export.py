@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from hcf_spark import __version__
 from hcf_spark.config import Config
 from hcf_spark.errors import DataError
 from hcf_spark.spark import split
@@ -42,8 +43,14 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
             f"table text_embeddings has no vector by encoder {encoder_id}: run embed_companies with these settings"
         )
     versions = {name: tables.version(name) for name in _READ}
-    identity = [build, encoder_id, versions, config.model_dump(include={"text", "split", "seed"}),
-                config.evaluation.max_companies, config.train.processes]  # fmt: skip
+    identity = {
+        "code": __version__,
+        "matrix": build,
+        "text": [encoder_id, versions["text_embeddings"]],
+        "settings": config.model_dump(include={"text", "split", "seed"}),
+        "max_companies": config.evaluation.max_companies,
+        "processes": config.train.processes,
+    }
     snapshot_id = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     folder = Path(config.output).absolute() / "snapshots" / snapshot_id
     if (folder / FILE).exists():
@@ -63,14 +70,15 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
     rows = build_company_rows(cells).join(text.select("company_idx", "text"), "company_idx")
     _write_train(rows, folder, config.train.processes)
     _write_test(rows, folder, config)
+    train = _list_files(folder, "train")
     Manifest(
         snapshot_id=snapshot_id,
-        n_companies=companies.where(~F.col("held_out")).count(),
+        n_companies=sum(file.rows for file in train),
         n_products=tables.read("product_vocab", "build_matrix").count(),
         text_dimension=first[0],
         encoder_id=encoder_id,
         seed=config.seed,
-        train=_list_files(folder, "train"),
+        train=train,
         test=_list_files(folder, "test"),
         table_versions=versions,
     ).write(folder)
@@ -150,4 +158,8 @@ def _write_test(rows: DataFrame, folder: Path, config: Config) -> None:
 def _list_files(folder: Path, part: str) -> tuple[DataFile, ...]:
     paths = sorted((folder / part).rglob("*.parquet"))
     files = [DataFile(str(path.relative_to(folder)), pq.ParquetFile(path).metadata.num_rows) for path in paths]
+    if not files:
+        raise DataError(
+            f"Spark wrote no file that is seen here to {folder / part}: set output to a path all nodes share"
+        )
     return tuple(file for file in files if file.rows)

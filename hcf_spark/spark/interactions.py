@@ -13,7 +13,7 @@ from hcf_spark.spark import schemas
 from hcf_spark.spark.checks import Checked, check_companies, check_products, check_usage, filter_where, write_quarantine
 from hcf_spark.spark.filters import filter_sparse
 from hcf_spark.spark.tables import Tables
-from hcf_spark.spark.vocab import build_company_vocab, build_product_vocab
+from hcf_spark.spark.vocab import build_company_vocab, build_product_vocab, with_held_out
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +55,14 @@ def build_matrix(tables: Tables, config: Config) -> MatrixReport:
     quarantined = {name: write_quarantine(tables, name, table, limit) for name, table in checked.items()}
     companies, products, usage = (checked[name].good for name in INPUT_TABLES)
 
-    vocab = build_company_vocab(companies, config.split.cold_share, config.seed)
+    held_out = with_held_out(companies, config.split.cold_share, config.seed)
     interactions = (
         usage.join(products.select("product_id"), "product_id", "left_semi")
-        .join(vocab.select("company_id", "held_out"), "company_id")
+        .join(held_out, "company_id")
         .localCheckpoint()
     )
     kept, sizes = filter_sparse(interactions.where(~F.col("held_out")), config.filter)
+    vocab = build_company_vocab(held_out, kept.select("company_id").distinct())
     product_vocab = build_product_vocab(products, kept.select("product_id").distinct())
     cells = kept.unionByName(interactions.where(F.col("held_out")))
     report = MatrixReport(_build_id(config, versions), [size.to_dict() for size in sizes], quarantined, versions)

@@ -29,7 +29,15 @@ def load_tables(spark: SparkSession, tables: Tables, config: Config) -> None:
     """
     if config.input.source == "tables":
         logger.info("input.source is tables: companies, products and usage are taken as they are")
-    elif config.input.source == "csv":
+        return
+    own = [name for name in _REQUIRED if name in config.tables.names]
+    if own:
+        names = ", ".join(config.tables.names[name] for name in own)
+        raise ConfigError(
+            f"input.source is {config.input.source}, which would overwrite {names}: "
+            "take it out of tables.names, or set input.source to tables"
+        )
+    if config.input.source == "csv":
         if config.input.folder is None:
             raise ConfigError(
                 "input.source is csv, but input.folder is not set: name the folder with the three CSV files"

@@ -25,9 +25,13 @@ def look_up_products(tables: Tables) -> tuple[list[str], list[str]]:
     return rows["product_id"].tolist(), rows["name"].tolist()
 
 
-def look_up_training_companies(tables: Tables) -> list[str]:
-    """Ids of the training companies by company_idx. Collects."""
-    vocab = tables.read("company_vocab", "build_matrix").where(~F.col("held_out")).select("company_idx", "company_id")
+def look_up_training_companies(tables: Tables, n_companies: int) -> list[str]:
+    """Ids of the companies that are trained on, the first ``n_companies``, by company_idx. Collects."""
+    vocab = (
+        tables.read("company_vocab", "build_matrix")
+        .where(F.col("company_idx") < n_companies)
+        .select("company_idx", "company_id")
+    )
     return vocab.toPandas().sort_values("company_idx")["company_id"].tolist()
 
 

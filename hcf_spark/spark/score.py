@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ROWS = 512
+_PRODUCTS_TRIED = 1_000
 
 
 def score_companies(tables: Tables, config: Config, package: Path, about: "About", version: str) -> None:
@@ -41,6 +42,7 @@ def score_companies(tables: Tables, config: Config, package: Path, about: "About
     Raises:
         DataError: there are no text vectors by the model's encoder.
     """
+    _require_same_products(tables, package)
     rows = build_scoring_rows(tables, config, about)
     scores = rows.mapInPandas(
         make_score_fn(str(package), config.score.top_k), "company_id string, product_id string, rank int, score float"
@@ -51,6 +53,16 @@ def score_companies(tables: Tables, config: Config, package: Path, about: "About
     tables.overwrite(
         "company_embeddings", vectors.withColumn("model_version", F.lit(version)), schemas.COMPANY_EMBEDDINGS
     )
+
+
+def _require_same_products(tables: Tables, package: Path) -> None:
+    known = _load(str(package)).product_ids
+    products = tables.read("products", "you or load_tables")
+    if products.where(F.col("product_id").cast("string").isin(known[:_PRODUCTS_TRIED])).head() is None:
+        raise DataError(
+            f"none of the model's products ({', '.join(known[:5])}, ...) is in table products: "
+            "it was trained on other data; run train_model on these, or set mlflow.model_name to their model"
+        )
 
 
 def build_scoring_rows(tables: Tables, config: Config, about: "About") -> DataFrame:

@@ -83,5 +83,5 @@ def _require_delta(spark: SparkSession) -> None:
     except Exception as error:
         raise PlatformError(
             "Delta's jars are not on Spark's class path: start with "
-            "spark-submit --properties-file conf/spark-defaults.conf, or --packages io.delta:delta-spark_2.13:4.0.1"
+            "spark-submit --packages io.delta:delta-spark_2.13:4.0.1"
         ) from error

@@ -9,10 +9,8 @@ from hcf_spark.spark.draws import uniform
 _BUCKETS = 256
 
 
-def build_company_vocab(companies: DataFrame, cold_share: float, seed: int) -> DataFrame:
-    """Every company with its index, and whether it is held out of filter, vocabulary and training.
-
-    Training companies come first, so that 0 .. (their number - 1) are theirs.
+def with_held_out(companies: DataFrame, cold_share: float, seed: int) -> DataFrame:
+    """Say of each company whether it is held out of filter, vocabulary and training.
 
     Args:
         companies: company_id, distinct.
@@ -20,13 +18,28 @@ def build_company_vocab(companies: DataFrame, cold_share: float, seed: int) -> D
         seed: of the draw.
 
     Returns:
+        company_id, held_out. Lazy.
+    """
+    drawn = uniform(seed, "held out", F.col("company_id")) < cold_share
+    return companies.select("company_id", drawn.alias("held_out"))
+
+
+def build_company_vocab(companies: DataFrame, kept: DataFrame) -> DataFrame:
+    """Every company with its index.
+
+    The companies that are trained on come first, so that 0 .. (their number - 1) are theirs; then those whose
+    interactions the filter dropped or that have none; last the ones held out.
+
+    Args:
+        companies: company_id (distinct), held_out.
+        kept: company_id of the training companies that the filter left, distinct.
+
+    Returns:
         company_id, company_idx, held_out. Lazy.
     """
-    held_out = uniform(seed, "held out", F.col("company_id")) < cold_share
-    vocab = companies.select("company_id", held_out.alias("held_out"))
-    return with_dense_index(vocab, "company_id", "company_idx", F.col("held_out").cast("int")).select(
-        "company_id", "company_idx", "held_out"
-    )
+    marked = companies.join(kept.select("company_id", F.lit(0).alias("_trained")), "company_id", "left")
+    group = F.when(F.col("held_out"), 2).otherwise(F.coalesce("_trained", F.lit(1)))
+    return with_dense_index(marked, "company_id", "company_idx", group).select("company_id", "company_idx", "held_out")
 
 
 def build_product_vocab(products: DataFrame, kept: DataFrame) -> DataFrame:

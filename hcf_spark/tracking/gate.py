@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _SCORE_TAG = "gate.validation_ndcg"
 _DATA_TAG = "gate.snapshot_id"
+_LINEAGE_TAG = "gate.lineage"
 _VERDICT_TAG = "gate.verdict"
 _DROP_ALLOWED = 0.02
 _REASON_SHOWN = 300
@@ -31,13 +32,20 @@ class Verdict:
 
 
 def run_gate(
-    name: str, version: str, rows: Mapping[str, Mapping[str, Any]], chosen: str, snapshot_id: str, example: pd.DataFrame
+    name: str,
+    version: str,
+    rows: Mapping[str, Mapping[str, Any]],
+    chosen: str,
+    snapshot_id: str,
+    lineage: str,
+    example: pd.DataFrame,
 ) -> Verdict:
     """Decide on a challenger, write the verdict on the version and move the alias ``champion`` if it passes.
 
     It passes if it loads and answers the example with finite scores, is not worse than popularity, and not worse
     than the present champion was on its own validation set: at all on the same snapshot, by more than 2% on another.
-    "Worse" is by the mean of warm and cold validation NDCG.
+    "Worse" is by the mean of warm and cold validation NDCG. A champion of another lineage is no measure: it ranks other
+    products.
 
     Args:
         name: of the registered model.
@@ -45,17 +53,19 @@ def run_gate(
         rows: of all models in the harness.
         chosen: which of them the challenger is.
         snapshot_id: of the data it was chosen on.
+        lineage: names where those data come from, night after night.
         example: input to try it with.
     """
     client = MlflowClient()
     score = _score(rows[chosen])
     client.set_model_version_tag(name, version, _SCORE_TAG, repr(score))
     client.set_model_version_tag(name, version, _DATA_TAG, snapshot_id)
+    client.set_model_version_tag(name, version, _LINEAGE_TAG, lineage)
     problem = (
         (None if math.isfinite(score) else f"validation NDCG is {score}")
         or _load_problem(name, version, example)
         or _popularity_problem(score, rows)
-        or _champion_problem(client, name, score, snapshot_id)
+        or _champion_problem(client, name, score, snapshot_id, lineage)
     )
     verdict = Verdict(problem is None, problem or f"validation NDCG {score:.4f}, no worse than the champion before")
     client.set_model_version_tag(
@@ -92,12 +102,12 @@ def _popularity_problem(score: float, rows: Mapping[str, Mapping[str, Any]]) -> 
     return None
 
 
-def _champion_problem(client: MlflowClient, name: str, score: float, snapshot_id: str) -> str | None:
+def _champion_problem(client: MlflowClient, name: str, score: float, snapshot_id: str, lineage: str) -> str | None:
     version = find_alias(name, CHAMPION)
     if version is None:
         return None
     tags = client.get_model_version(name, version).tags
-    if _SCORE_TAG not in tags:
+    if _SCORE_TAG not in tags or tags.get(_LINEAGE_TAG) != lineage:
         return None
     least = float(tags[_SCORE_TAG]) * (1.0 if tags.get(_DATA_TAG) == snapshot_id else 1.0 - _DROP_ALLOWED)
     if score < least:

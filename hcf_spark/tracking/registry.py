@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 PACKAGE = "package"
-_REQUIRED = ("mlflow", "numpy", "pandas", "scipy", "scikit-learn", "torch", "transformers", "safetensors")
+_REQUIRED = ("mlflow", "numpy", "pandas", "scipy", "torch", "transformers", "safetensors")
 _ALSO = ("pydantic", "pyyaml")
 _NOT_THERE = {
     "RESOURCE_DOES_NOT_EXIST",

@@ -14,7 +14,7 @@ from hcf_spark.config import Config
 from hcf_spark.log import MASKED, is_secret, mask
 
 PACKAGES = (
-    "hcf_spark", "pyspark", "delta-spark", "petastorm", "pyarrow", "numpy", "pandas", "scipy", "scikit-learn", "torch",
+    "hcf_spark", "pyspark", "delta-spark", "petastorm", "pyarrow", "numpy", "pandas", "scipy", "torch",
     "transformers", "safetensors", "mlflow",
 )  # fmt: skip
 
@@ -59,7 +59,9 @@ def log_models(rows: Mapping[str, Mapping[str, Any]], curves: Mapping[str, Seque
     for name, row in rows.items():
         label = name.replace("+", "_and_")
         metrics = {
-            f"{label}.{part}.{key}": value for part in ("warm", "cold", "bpdm") for key, value in row[part].items()
+            f"{label}.{part}.{key}": value
+            for part in ("warm", "cold", "bpdm", "validation")
+            for key, value in row[part].items()
         }
         metrics[f"{label}.fit_seconds"] = row["fit_seconds"]
         mlflow.log_metrics(metrics)

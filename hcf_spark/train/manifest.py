@@ -30,7 +30,7 @@ class Manifest:
 
     Attributes:
         snapshot_id: names content and settings it was made from.
-        n_companies: number of training companies; their company_idx are below it.
+        n_companies: number of training companies; their company_idx are 0 .. n_companies - 1.
         n_products: P.
         text_dimension: D.
         encoder_id: encoder of the text vectors.

@@ -42,7 +42,7 @@ def run_worker(plan: dict[str, Any]) -> dict[str, Any]:
         torch.cuda.set_device(device)  # raises if there is none
     else:
         device = torch.device("cpu")
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // local_ranks))
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(ranks, local_ranks)))
     if ranks > 1:
         backend = "nccl" if device.type == "cuda" else "gloo"
         dist.init_process_group(backend, timeout=timedelta(seconds=todo.timeout_seconds))

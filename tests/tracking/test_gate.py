@@ -26,11 +26,11 @@ def name(request):
 def judge(name, logged, add_version, example):
     """Pass a new version with these validation scores through the gate."""
 
-    def judge(warm, cold, snapshot="snapshot 1", popularity=(0.1, 0.1), logged=logged):
+    def judge(warm, cold, snapshot="snapshot 1", popularity=(0.1, 0.1), logged=logged, lineage="here"):
         rows = {"hcf": {"validation": {"warm": warm, "cold": cold}}}
         if popularity is not None:
             rows["popularity"] = {"validation": dict(zip(("warm", "cold"), popularity, strict=True))}
-        return run_gate(name, add_version(name, logged), rows, "hcf", snapshot, example)
+        return run_gate(name, add_version(name, logged), rows, "hcf", snapshot, lineage, example)
 
     return judge
 
@@ -125,7 +125,13 @@ def test_a_version_without_its_files_is_kept_out(judge, name, logged, add_versio
     add_version(name, logged)
     MlflowClient().create_model_version(name, "file:///nowhere/at/all")
     rows = {"hcf": {"validation": {"warm": 0.9, "cold": 0.9}}}
-    verdict = run_gate(name, "2", rows, "hcf", "snapshot 1", example)
+    verdict = run_gate(name, "2", rows, "hcf", "snapshot 1", "here", example)
     assert not verdict.promoted
     assert verdict.reason.startswith("it does not load and answer: ")
     assert champion(name) is None
+
+
+def test_champion_of_another_lineage_is_no_measure(judge):
+    assert judge(0.5, 0.5).promoted
+    assert not judge(0.2, 0.2, snapshot="snapshot 2").promoted
+    assert judge(0.2, 0.2, snapshot="snapshot 2", lineage="elsewhere").promoted

@@ -1,0 +1,203 @@
+"""From tables to judged models, a version in the registry, report.html and metrics.json."""
+
+import hashlib
+import json
+import logging
+import shutil
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import SparkSession
+
+from hcf_spark.config import Config
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.evaluation.harness import HarnessResult, run_harness
+from hcf_spark.launch import DEEP, DistributedCandidate
+from hcf_spark.log import timed
+from hcf_spark.models.package import About, ModelPackage
+from hcf_spark.report.data import ReportData, RunFacts
+from hcf_spark.report.page import render_plots, render_report
+from hcf_spark.spark import look
+from hcf_spark.spark.export import export_snapshot
+from hcf_spark.spark.interactions import INPUT_TABLES, MatrixReport
+from hcf_spark.spark.tables import Tables
+from hcf_spark.summary import (
+    count_split,
+    describe,
+    format_table,
+    make_examples,
+    make_metrics,
+    pick_examples,
+    product_counts,
+)
+from hcf_spark.text.spec import EncoderSpec, resolve_encoder
+from hcf_spark.tracking import registry
+from hcf_spark.tracking.gate import Verdict, run_gate
+from hcf_spark.tracking.run import (
+    git_commit,
+    log_file,
+    log_matrix,
+    log_models,
+    log_plots,
+    package_versions,
+    tracked_run,
+)
+from hcf_spark.train.manifest import Manifest
+from hcf_spark.train.snapshot import Snapshot, read_snapshot
+
+logger = logging.getLogger(__name__)
+
+_EXAMPLES_PER_REGIME = 3
+_PRODUCTS_PER_EXAMPLE = 10
+
+
+def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
+    """Write report.html, metrics.json and a registry version; returns the content of metrics.json."""
+    tables, output = Tables(spark, config), Path(config.output).absolute()
+    spec = resolve_encoder(config.encoder)
+    with timed(logger, "exporting the snapshot"):
+        folder = export_snapshot(tables, config, spec.encoder_id)
+    manifest = Manifest.read(folder)
+    limits = config.evaluation
+    snapshot = read_snapshot(folder, manifest, limits.max_fit_companies, limits.max_companies, config.seed)
+    work = output / "training" / manifest.snapshot_id
+    deep = {name: DistributedCandidate(kind, spark, folder, work, config.train) for name, kind in DEEP.items()}
+    candidates = [deep.get(name) or CLOSED_FORM[name] for name in dict.fromkeys(limits.models)]
+
+    matrix = MatrixReport.from_stamp(tables.stamp("company_product"))
+    versions = {**matrix.input_versions, **manifest.table_versions}
+    with tracked_run(config, "train_model", versions) as mlflow_run:
+        with timed(logger, f"comparing {len(candidates)} models"):
+            result = run_harness(
+                candidates, snapshot.inner, snapshot.validation, snapshot.full, snapshot.test,
+                cutoff=limits.cutoff, seed=config.seed, progress=True,
+            )  # fmt: skip
+        curves = {name: candidate.history for name, candidate in deep.items() if name in result.models}
+        metrics = make_metrics(look.look_up_dataset(tables), result, config.seed)
+        log_matrix(asdict(matrix), matrix.sizes)
+        log_models(result.rows, curves)
+        package = _make_package(tables, config, result, spec, manifest)
+        with timed(logger, "registering the champion model"):
+            version, verdict = _register(config, tables, package, spec, result, work / registry.PACKAGE)
+        aliases = [registry.CHALLENGER, *([registry.CHAMPION] if verdict.promoted else [])]
+        metrics["model"] = {"name": config.mlflow.model_name, "version": version, "gate": asdict(verdict)}
+        facts = RunFacts(
+            run_id=mlflow_run.info.run_id,
+            seed=config.seed,
+            created_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            settings_yaml=config.to_yaml(),
+            model_name=config.mlflow.model_name,
+            model_version=version,
+            model_aliases=aliases,
+            git_commit=git_commit(),
+            table_versions=versions,
+            package_versions=package_versions(),
+        )
+        report = _report_data(tables, config, facts, matrix, metrics, result, curves, snapshot, package, spec)
+        log_plots(render_plots(report))
+        _write(output, render_report(report), metrics)
+    shutil.rmtree(work.parent, ignore_errors=True)
+    _remove_others(folder)
+    logger.info("models on test (champion by validation):\n%s", format_table(metrics, limits.cutoff))
+    return metrics
+
+
+def _make_package(
+    tables: Tables, config: Config, result: HarnessResult, spec: EncoderSpec, manifest: Manifest
+) -> ModelPackage:
+    about = About(
+        text_columns=tuple(config.text.columns),
+        encoder=config.encoder.model_dump(),
+        encoder_id=spec.encoder_id,
+        text_dimension=spec.dimension,
+        snapshot_id=manifest.snapshot_id,
+        top_k=config.score.top_k,
+    )
+    product_ids, product_names = look.look_up_products(tables)
+    return ModelPackage(
+        result.champion_model, product_ids, product_names, look.look_up_training_companies(tables), about
+    )
+
+
+def _register(
+    config: Config, tables: Tables, package: ModelPackage, spec: EncoderSpec, result: HarnessResult, folder: Path
+) -> tuple[str, Verdict]:
+    """Log and register the model, and pass it through the gate; returns version and verdict."""
+    name, snapshot_id = config.mlflow.model_name, package.about.snapshot_id
+    package.save(folder)
+    example = pd.DataFrame(
+        {
+            "company_id": ["a company not seen before"],
+            **{column: ["We build web applications for hospitals."] for column in config.text.columns},
+            "products": [package.product_ids[:2]],
+        }
+    )
+    signature = registry.make_signature(config.text.columns, config.score.top_k)
+    version = registry.register(name, folder, Path(spec.folder), signature, example)
+    return version, run_gate(
+        name, version, result.rows, result.champion, snapshot_id, _lineage(tables, config), example
+    )
+
+
+def _lineage(tables: Tables, config: Config) -> str:
+    """Names where the data come from: models of different lineages rank different products."""
+    folder = config.input.folder and str(Path(config.input.folder).absolute())
+    origin = [config.input.source, folder, *(tables.location(name) for name in INPUT_TABLES)]
+    return hashlib.sha256(json.dumps(origin).encode()).hexdigest()[:16]
+
+
+def _remove_others(folder: Path) -> None:
+    """Remove the snapshots beside ``folder``, of which nothing is asked any more."""
+    for other in folder.parent.iterdir():
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _report_data(
+    tables: Tables,
+    config: Config,
+    facts: RunFacts,
+    matrix: MatrixReport,
+    metrics: dict[str, Any],
+    result: HarnessResult,
+    curves: dict[str, list[dict[str, float]]],
+    snapshot: Snapshot,
+    package: ModelPackage,
+    spec: EncoderSpec,
+) -> ReportData:
+    chosen = pick_examples(snapshot, _EXAMPLES_PER_REGIME, config.seed)
+    identities = {
+        regime: look.look_up_companies(tables, snapshot.test_index[regime][rows], config.text.columns)
+        for regime, rows in chosen.items()
+    }
+    per_company, per_product = product_counts(snapshot)
+    return ReportData(
+        title=f"{config.mlflow.model_name}: companies and products",
+        run=facts,
+        dataset=metrics["dataset"],
+        cutoff=config.evaluation.cutoff,
+        models=result.rows,
+        champion=result.champion,
+        winners_validation=result.winners,
+        winners_test=result.leaders_on_test,
+        model_descriptions={name: describe(name) for name in result.models},
+        steps=matrix.sizes,
+        quarantine=matrix.quarantined,
+        split=count_split(snapshot),
+        text=look.look_up_text(tables, spec.encoder_id),
+        products_per_company=per_company,
+        companies_per_product=per_product,
+        curves=curves,
+        examples=make_examples(snapshot, chosen, identities, package, _PRODUCTS_PER_EXAMPLE),
+    )
+
+
+def _write(output: Path, page: str, metrics: dict[str, Any]) -> None:
+    for name, content in (("report.html", page), ("metrics.json", json.dumps(metrics, indent=1))):
+        waiting = output / f"{name}.waiting"
+        waiting.write_text(content, encoding="utf-8")
+        waiting.replace(output / name)
+        log_file(output / name)
