@@ -118,7 +118,11 @@ def _make_package(
     )
     product_ids, product_names = look.look_up_products(tables)
     return ModelPackage(
-        result.champion_model, product_ids, product_names, look.look_up_training_companies(tables), about
+        result.champion_model,
+        product_ids,
+        product_names,
+        look.look_up_training_companies(tables, manifest.n_companies),
+        about,
     )
 
 

@@ -26,7 +26,7 @@ def run(spark: SparkSession, config: Config) -> None:
     gate = metrics["model"]["gate"]
     if not gate["promoted"]:
         print(
-            f"note:    this run's model did not pass the gate ({gate['reason']}); companies are scored by the one before"
+            f"note:    this run's model stays challenger ({gate['reason']}); the companies' scores are the champion's"
         )
     print(f"report:  {output / 'report.html'}")
     print(f"tables:  {Tables(spark, config).location('company_scores')} and beside it")

@@ -37,6 +37,7 @@ def test_flags_of_every_task_are_settings_of_the_job():
         ]
         config = parse_flags(task.task_key, "", flags)
         assert config.mlflow.tracking_uri == "databricks"
+        assert config.mlflow.experiment.startswith("/")
         assert config.tables.catalog == values["catalog"]
 
 

@@ -83,7 +83,8 @@ def make_data(**changes):
         examples=[
             Example(
                 "c-1", "Acme", "warm", "Acme makes anvils.", ["Slack"],
-                [Recommendation("Jira", 0.9, True), Recommendation("Zoom", 0.5, False)], 2,
+                [Recommendation("Jira", 0.9, True), Recommendation("Zoom", 0.5, False)],
+                ["Jira", "Trello"],
             ),
             Example("c-2", "Newco", "cold", None, [], [Recommendation("Slack", 0.4, False)]),
         ],
@@ -202,14 +203,14 @@ def test_user_text_is_escaped_everywhere():
         split={EVIL: 1},
         text={EVIL: EVIL},
         curves={EVIL: [record, record]},
-        examples=[Example(EVIL, EVIL, "warm", EVIL, [EVIL], [Recommendation(EVIL, 1.0, True)])],
+        examples=[Example(EVIL, EVIL, "warm", EVIL, [EVIL], [Recommendation(EVIL, 1.0, True)], [EVIL])],
     )  # fmt: skip
 
     html = render_report(data)
 
     assert "<script" not in html
     assert "script" not in {tag for tag, _ in Page(html).tags}
-    assert Page(html).sections["examples"].count(EVIL) == 5
+    assert Page(html).sections["examples"].count(EVIL) == 6
 
 
 def test_best_value_of_a_column_is_bold_and_others_are_not(full):
@@ -293,7 +294,7 @@ def test_examples_mark_what_was_hidden(full):
         "Recommended: 1 of 2 hidden products found # Product Score 1 Jira ✓ was hidden 0.9000 2 Zoom 0.5000" in section
     )
     assert (
-        "Newco c-2 cold No text. Known to the model None of its products. Recommended # Product Score 1 Slack"
+        "Newco c-2 cold No text. Uses, and the model was told None of its products. Recommended # Product Score 1 Slack"
         in section
     )
 

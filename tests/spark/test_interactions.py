@@ -8,7 +8,7 @@ from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
 from hcf_spark.config import load_config
-from hcf_spark.errors import DataError
+from hcf_spark.errors import ConfigError, DataError
 from hcf_spark.spark.interactions import INPUT_TABLES, MATRIX_TABLES, MatrixReport, build_matrix, read_checked
 from hcf_spark.spark.tables import Tables
 
@@ -206,13 +206,11 @@ def test_reading_checks_pairs_against_all_companies_and_products(world):
 
 
 def test_missing_inputs_and_wrong_conditions_are_told(spark, world, make_config):
-    from hcf_spark.errors import ConfigError
-
     config, tables, _ = world
     empty = make_config()
     with pytest.raises(DataError) as caught:
         build_matrix(Tables(spark, empty), empty)
     location = Tables(spark, empty).location("companies")
     assert str(caught.value) == f"table companies not found at {location}: it is made by you or load_tables"
-    with pytest.raises(ConfigError, match="^input.usage_where: 'sort = 1' is no condition on columns company_id, "):
+    with pytest.raises(ConfigError, match=r"^input\.usage_where: 'sort = 1' is no condition on columns company_id, "):
         read_checked(tables, settings_of(config.output, "input.usage_where=sort = 1"))

@@ -4,7 +4,7 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
-from hcf_spark.spark.vocab import build_company_vocab, build_product_vocab
+from hcf_spark.spark.vocab import build_company_vocab, build_product_vocab, with_held_out
 
 pytestmark = pytest.mark.spark
 
@@ -14,8 +14,10 @@ def many_companies(spark, partitions):
     return spark.range(0, 700, 1, partitions).select(ids)
 
 
-def vocab_of(companies, seed=0, cold_share=0.2):
-    return build_company_vocab(companies, cold_share, seed).toPandas().sort_values("company_idx", ignore_index=True)
+def vocab_of(companies, seed=0, cold_share=0.2, kept=None):
+    kept = companies if kept is None else kept
+    vocab = build_company_vocab(with_held_out(companies, cold_share, seed), kept)
+    return vocab.toPandas().sort_values("company_idx", ignore_index=True)
 
 
 def test_company_indices_are_dense_and_training_companies_come_first(spark):
@@ -32,6 +34,18 @@ def test_company_indices_are_dense_and_training_companies_come_first(spark):
     held_out, other_held_out = (set(v["company_id"][v["held_out"]]) for v in (vocab, other))
     assert held_out != other_held_out
     assert 0.75 < (~other["held_out"]).mean() < 0.85
+
+
+def test_companies_that_are_trained_on_come_before_those_the_filter_dropped(spark):
+    companies = many_companies(spark, 2)
+    kept = companies.where(F.col("company_id") >= "c4")
+    vocab = vocab_of(companies, kept=kept)
+    group = [
+        2 if out else int(company < "c4") for company, out in zip(vocab["company_id"], vocab["held_out"], strict=True)
+    ]
+    assert group == sorted(group)
+    assert set(group) == {0, 1, 2}
+    assert vocab["company_idx"].tolist() == list(range(700))
 
 
 def test_who_is_held_out_does_not_hang_on_the_other_companies(spark):
