@@ -23,10 +23,10 @@ class DataFile:
 class Manifest:
     """A snapshot: one row per training company in ``train`` files, one per judged company in ``test`` files.
 
-    Train columns: company_idx (long); validation_cold (boolean: held out whole while settings are chosen); text (D
-    floats,
-    zeros where there is no text); known and held (product_idx, padded with -1 to one length): interactions for training
-    and for validation. Test columns: company_idx, regime (warm or cold), text, known, hidden (product_idx).
+    Train columns: company_idx (long); validation_cold (boolean: held out whole while settings are chosen); text
+    (D floats, zeros where there is no text); known and held (product_idx, padded with -1 to one length): interactions
+    for training and for validation.
+    Test columns: company_idx, regime (warm or cold), text, known, hidden (product_idx).
 
     Attributes:
         snapshot_id: names content and settings it was made from.

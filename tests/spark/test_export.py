@@ -15,10 +15,10 @@ from hcf_spark.train.manifest import FILE, Manifest
 
 pytestmark = pytest.mark.spark
 
-N_TRAINING, N_COMPANIES, N_PRODUCTS = 25, 32, 12  # the last training company uses nothing
+N_TRAINED, N_SEEN, N_COMPANIES, N_PRODUCTS = 24, 25, 32, 12  # one that is not held out uses nothing
 USAGE = {
     company: {(company + product) % N_PRODUCTS for product in range(2 + company % 5)}
-    for company in range(N_COMPANIES) if company != N_TRAINING - 1
+    for company in range(N_COMPANIES) if company != N_TRAINED
 }  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def has_text(company):
 
 def write_matrix(spark, tables, stamp="run 1"):
     """Tables as build_matrix and embed_companies leave them."""
-    companies = [(f"c{company}", company, company >= N_TRAINING) for company in range(N_COMPANIES)]
+    companies = [(f"c{company}", company, company >= N_SEEN) for company in range(N_COMPANIES)]
     products = [(f"p{product}", product, None, None) for product in range(N_PRODUCTS)]
     cells = [(company, product, 1.0) for company, used in USAGE.items() for product in used]
     for name, schema, rows in (
@@ -78,12 +78,12 @@ def test_manifest(snapshot):
     tables, _, folder = snapshot
     manifest = Manifest.read(folder)
     assert folder == Path(tables.location("usage")).parents[1] / "snapshots" / manifest.snapshot_id
-    assert (manifest.n_companies, manifest.n_products, manifest.text_dimension) == (N_TRAINING, N_PRODUCTS, 3)
+    assert (manifest.n_products, manifest.text_dimension) == (N_PRODUCTS, 3)
+    assert manifest.n_companies == sum(file.rows for file in manifest.train) == N_TRAINED
     assert (manifest.encoder_id, manifest.seed) == ("tiny", 0)
     assert manifest.table_versions == {
         "company_vocab": 0, "product_vocab": 0, "company_product": 0, "text_embeddings": 0,
     }  # fmt: skip
-    assert sum(file.rows for file in manifest.train) == N_TRAINING - 1, "a company that uses nothing teaches nothing"
 
 
 def test_two_processes_get_equally_many_companies(snapshot):
@@ -91,7 +91,7 @@ def test_two_processes_get_equally_many_companies(snapshot):
     manifest = Manifest.read(folder)
     of_rank = [read(folder, manifest.files_of_rank(rank, 2))["company_idx"] for rank in range(2)]
     assert [len(companies) for companies in of_rank] == [12, 12]
-    assert sorted(pd.concat(of_rank)) == list(range(N_TRAINING - 1))
+    assert sorted(pd.concat(of_rank)) == list(range(N_TRAINED))
     assert manifest.steps_per_epoch(2, 5) == 3
 
 
@@ -122,7 +122,7 @@ def test_test_rows(snapshot, parts):
     rows = read(folder, Manifest.read(folder).test).set_index(["regime", "company_idx"])
     warm = {company for company, part in parts if part == "test_warm"}
     assert set(rows.loc["warm"].index) == warm
-    assert set(rows.loc["cold"].index) == set(range(N_TRAINING, N_COMPANIES))
+    assert set(rows.loc["cold"].index) == set(range(N_SEEN, N_COMPANIES))
     assert rows.index.is_unique
     for (regime, company), row in rows.iterrows():
         hidden = parts[company, f"test_{regime}"]
@@ -169,5 +169,5 @@ def test_an_encoder_without_vectors_is_told(snapshot):
 def test_tables_of_different_runs_are_refused(spark, snapshot):
     tables, config, _ = snapshot
     tables.overwrite("product_vocab", tables.read("product_vocab", "x"), schemas.PRODUCT_VOCAB, "run 2")
-    with pytest.raises(DataError, match="come from different runs of build_matrix: run build_matrix again$"):
+    with pytest.raises(DataError, match=r"come from different runs of build_matrix: run build_matrix again$"):
         export_snapshot(tables, config, "tiny")

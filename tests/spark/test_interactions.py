@@ -83,12 +83,13 @@ def world(spark, tmp_path_factory):
 
 
 def test_company_vocabulary(spark, world):
-    """All companies, those without a usable pair too; the held-out ones last."""
+    """All companies: first those in the matrix, then the one without a usable pair, last the held-out ones."""
     _, tables, _ = world
     vocab = tables.read("company_vocab", "x").toPandas().sort_values("company_idx")
     assert vocab.columns.tolist() == ["company_id", "company_idx", "held_out"]
     assert vocab["company_idx"].tolist() == list(range(8))
-    assert set(vocab["company_id"][:6]) == {"c0", "c1", "c2", "c3", "c5", "c6"}
+    assert set(vocab["company_id"][:5]) == {"c0", "c1", "c2", "c3", "c5"}
+    assert vocab["company_id"].iloc[5] == "c6"
     assert set(vocab["company_id"][6:]) == HELD_OUT
     assert vocab["held_out"].tolist() == [False] * 6 + [True] * 2
 

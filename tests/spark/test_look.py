@@ -49,7 +49,8 @@ def test_products_are_in_the_order_of_their_index(tables):
 
 
 def test_training_companies_are_in_the_order_of_their_index(tables):
-    assert look.look_up_training_companies(tables) == ["b", "a", "10"]
+    assert look.look_up_training_companies(tables, 3) == ["b", "a", "10"]
+    assert look.look_up_training_companies(tables, 2) == ["b", "a"]
 
 
 def test_text(tables):
