@@ -28,7 +28,7 @@ pytestmark = pytest.mark.spark
 CHAIN = (load_tables, build_matrix, embed_companies, train_model, score_companies)
 COMMIT = "tables/{}/_delta_log/{:020d}.json"
 CHILD = ["spark.master=local[2]", "spark.settings={spark.sql.shuffle.partitions: 2, spark.ui.enabled: false}"]
-TIMEOUT_SECONDS = 240
+TIMEOUT_SECONDS = 400
 
 
 @pytest.fixture(scope="module")

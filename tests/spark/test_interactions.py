@@ -151,26 +151,19 @@ def test_report(world):
     assert MatrixReport.from_stamp(tables.require_same_stamp(MATRIX_TABLES, "build_matrix")) == report
 
 
-def test_held_out_companies_touch_neither_filter_nor_vocabulary(spark, world, tmp_path):
-    """They use everything all of a sudden, also what one training company uses and the filter just dropped."""
-    _, tables, report = world
-    config = settings_of(tmp_path)
-    poisoned = Tables(spark, config)
-    everything = [(company, f"p{number}", 9.0, "both") for company in sorted(HELD_OUT) for number in range(1, 6)]
-    write_inputs(spark, poisoned, TRAINING_USAGE + everything)
-    assert build_matrix(poisoned, config).sizes == report.sizes
-    for name in ("company_vocab", "product_vocab"):
-        assert rows_of(poisoned, name) == rows_of(tables, name)
-    cold = [(company, f"p{number}", 9.0) for company in sorted(HELD_OUT) for number in (1, 2, 3)]
-    assert cells_of(poisoned) == sorted(TRAINING_CELLS + cold)
+def test_a_killed_run_is_refused_and_held_out_companies_touch_neither_filter_nor_vocabulary(
+    spark, world, tmp_path, monkeypatch
+):
+    """Over the tables of an older run: one run that is killed when it wrote one of three, and one that comes through.
 
-
-def test_a_run_that_was_killed_is_refused_and_made_good_by_another(spark, world, tmp_path, monkeypatch):
-    """Tables of an older run lie there; the killed run wrote one of three."""
+    Held-out companies use everything all of a sudden, also what one training company uses and the filter dropped.
+    """
     config, tables, report = world
     shutil.copytree(Path(config.output) / "tables", tmp_path / "tables")
-    later = settings_of(tmp_path)
-    copied = Tables(spark, later)
+    config = settings_of(tmp_path)
+    later = Tables(spark, config)
+    everything = [(company, f"p{number}", 9.0, "both") for company in sorted(HELD_OUT) for number in range(1, 6)]
+    write_inputs(spark, later, TRAINING_USAGE + everything)
     overwrite = Tables.overwrite
 
     def killed(self, name, *more):
@@ -181,19 +174,22 @@ def test_a_run_that_was_killed_is_refused_and_made_good_by_another(spark, world,
     with monkeypatch.context() as patched:
         patched.setattr(Tables, "overwrite", killed)
         with pytest.raises(KeyboardInterrupt):
-            build_matrix(copied, settings_of(tmp_path, "seed=1"))
-    assert rows_of(copied, "company_vocab") != rows_of(tables, "company_vocab")
+            build_matrix(later, settings_of(tmp_path, "seed=1"))
+    assert rows_of(later, "company_vocab") != rows_of(tables, "company_vocab")
     with pytest.raises(DataError) as caught:
-        copied.require_same_stamp(MATRIX_TABLES, "build_matrix")
+        later.require_same_stamp(MATRIX_TABLES, "build_matrix")
     assert str(caught.value) == (
         "tables company_vocab, product_vocab, company_product come from different runs of build_matrix: "
         "run build_matrix again"
     )
 
-    assert build_matrix(copied, later) == report
-    for name in MATRIX_TABLES:
-        assert rows_of(copied, name) == rows_of(tables, name)
-    assert MatrixReport.from_stamp(copied.require_same_stamp(MATRIX_TABLES, "build_matrix")) == report
+    assert build_matrix(later, config).sizes == report.sizes
+    assert rows_of(later, "company_vocab") == rows_of(tables, "company_vocab")
+    assert rows_of(later, "product_vocab") == rows_of(tables, "product_vocab")
+    cold = [(company, f"p{number}", 9.0) for company in sorted(HELD_OUT) for number in (1, 2, 3)]
+    assert cells_of(later) == sorted(TRAINING_CELLS + cold)
+    later_report = MatrixReport.from_stamp(later.require_same_stamp(MATRIX_TABLES, "build_matrix"))
+    assert later_report.input_versions == {"companies": 1, "products": 1, "usage": 1}
 
 
 def test_reading_checks_pairs_against_all_companies_and_products(world):
