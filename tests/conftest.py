@@ -1,5 +1,6 @@
 """One Spark session for all tests, started only on demand, and one run of the whole chain on a small world."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,15 @@ def spark(tmp_path_factory):
     session = get_session("tests", config)
     yield session
     session.stop()
+
+
+@pytest.fixture(autouse=True)
+def _logger_as_it_was():
+    """A job sends the package's records to the stderr of its own test; the next test starts without."""
+    yield
+    logger = logging.getLogger("hcf_spark")
+    logger.handlers, logger.propagate = [], True
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture

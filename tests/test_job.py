@@ -1,6 +1,5 @@
 """What all jobs share: flags, exit codes, and the one line that a failure begins with."""
 
-import logging
 import os
 import subprocess
 import sys
@@ -16,13 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(autouse=True)
 def _no_spark(monkeypatch):
-    """No session is started, and the package's logger is given back as it was."""
     monkeypatch.setattr("hcf_spark.spark.session.get_session", lambda name, config: f"session of {name}")
-    logger = logging.getLogger("hcf_spark")
-    before = (logger.handlers, logger.level, logger.propagate)
-    yield
-    logger.handlers, logger.propagate = before[0], before[2]
-    logger.setLevel(before[1])
 
 
 def raising(error):

@@ -7,16 +7,6 @@ import pytest
 from hcf_spark.log import configure_logging, is_secret, mask, timed
 
 
-@pytest.fixture(autouse=True)
-def _own_logger():
-    """Give the package's logger back as it was."""
-    logger = logging.getLogger("hcf_spark")
-    before = (logger.handlers, logger.level, logger.propagate)
-    yield
-    logger.handlers, logger.propagate = before[0], before[2]
-    logger.setLevel(before[1])
-
-
 @pytest.mark.parametrize(
     ("text", "masked"),
     [

@@ -17,15 +17,15 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from tiny_bert import save_tiny_bert
+from tiny_bert import WORDS, save_tiny_bert
 
 from hcf_spark.config import load_config
 from hcf_spark.spark.tables import Tables
-from jobs import build_matrix, embed_companies, load_tables, score_companies, train_model
+from jobs import build_matrix, embed_companies, score_companies, train_model
 
 pytestmark = pytest.mark.spark
 
-CHAIN = (load_tables, build_matrix, embed_companies, train_model, score_companies)
+CHAIN = (build_matrix, embed_companies, train_model, score_companies)
 COMMIT = "tables/{}/_delta_log/{:020d}.json"
 CHILD = ["spark.master=local[2]", "spark.settings={spark.sql.shuffle.partitions: 2, spark.ui.enabled: false}"]
 TIMEOUT_SECONDS = 400
@@ -35,8 +35,8 @@ TIMEOUT_SECONDS = 400
 def settings(tmp_path_factory):
     encoder = save_tiny_bert(tmp_path_factory.mktemp("encoder") / "tiny")
     return [
-        f"encoder.model={encoder}", "encoder.overlap_tokens=2", "input.source=sample", "sample.companies=100",
-        "sample.products=30", "train.max_epochs=30", "train.patience_epochs=30", "evaluation.models=[popularity, hcf]",
+        f"encoder.model={encoder}", "encoder.overlap_tokens=2", "train.max_epochs=30", "train.patience_epochs=30",
+        "evaluation.models=[popularity, hcf]",
     ]  # fmt: skip
 
 
@@ -44,9 +44,11 @@ def settings(tmp_path_factory):
 def undisturbed(spark, settings, tmp_path_factory):
     """Runs the chain up to a job, if it has not come that far; gives the output folders before and after that job."""
     folder = tmp_path_factory.mktemp("undisturbed")
+    write_world(spark, Tables(spark, load_config(overrides=[f"output={folder / 'out'}"])))
+    shutil.copytree(folder / "out", folder / "after 0")
 
     def run_until(last):
-        for number, job in enumerate(CHAIN[: CHAIN.index(last) + 1]):
+        for number, job in enumerate(CHAIN[: CHAIN.index(last) + 1], start=1):
             after = folder / f"after {number}"
             if not after.exists():
                 assert job.main(to_flags([f"output={folder / 'out'}", *settings])) == 0
@@ -54,6 +56,20 @@ def undisturbed(spark, settings, tmp_path_factory):
         return folder / f"after {number - 1}", folder / f"after {number}"
 
     return run_until
+
+
+def write_world(spark, tables):
+    """80 companies and 20 products, usage at random; one row of each table is bad."""
+    random = np.random.default_rng(0)
+    companies = [(f"c{number}", f"C {number}", " ".join(random.choice(WORDS, 6))) for number in range(80)]
+    products = [(f"p{number}", f"P {number}") for number in range(20)]
+    usage = [(f"c{company}", f"p{product}") for company, product in np.argwhere(random.random((80, 20)) < 0.3).tolist()]
+    for name, rows, schema in (
+        ("companies", [*companies, (None, "nobody", "we sell")], "company_id string, name string, description string"),
+        ("products", [*products, (None, "nothing")], "product_id string, name string"),
+        ("usage", [*usage, ("c0", "unknown")], "company_id string, product_id string"),
+    ):
+        tables.overwrite(name, spark.createDataFrame(rows, schema))
 
 
 @pytest.fixture

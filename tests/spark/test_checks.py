@@ -1,7 +1,6 @@
 """Checks of the input tables: every row passes or is in quarantine, with the rule that it broke."""
 
 import json
-import logging
 from datetime import date
 from decimal import Decimal
 
@@ -242,8 +241,7 @@ def quarantined(tables, source):
     return sorted((row.key, row.rule, row.row) for row in rows.collect())
 
 
-def test_quarantine_is_replaced_per_source(spark, tables, caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("hcf_spark"), "propagate", True)
+def test_quarantine_is_replaced_per_source(spark, tables, caplog):
     counts = write_quarantine(tables, "usage", checked_frame(spark, 7, ("a", "r1"), ("b", "r2"), ("c", "r1")), 0.3)
     assert counts == {"r1": 2, "r2": 1}
     assert caplog.messages == ["usage: 3 of 10 rows are in quarantine (r1: 2; r2: 1)"]

@@ -91,8 +91,7 @@ def test_a_filter_that_leaves_nothing_is_told(spark):
     )
 
 
-def test_sizes_are_logged(spark, caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("hcf_spark"), "propagate", True)
+def test_sizes_are_logged(spark, caplog):
     caplog.set_level(logging.INFO, logger="hcf_spark")
     size = measure(pairs(spark, "c1: p1 p2, c2: p1"), "a step")
     assert size == MatrixSize("a step", 2, 2, 3)

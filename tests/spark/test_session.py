@@ -83,7 +83,6 @@ def test_on_databricks_the_runtime_decides(spark, environment, caplog):
     environment.setattr(SparkSession, "getActiveSession", lambda: None)
     environment.setattr(session, "java_problem", lambda: "no Java found")
     environment.setattr(session, "_with_local_defaults", None)
-    environment.setattr(logging.getLogger("hcf_spark"), "propagate", True)
     environment.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
     caplog.set_level(logging.INFO, logger="hcf_spark")
     found = get_session("x", load_config(overrides=["spark.settings.spark.own.setting=7"]))
