@@ -105,7 +105,7 @@ class TrainSettings(_Settings):
     local_mode: bool | None
     use_gpu: bool
     max_epochs: Count
-    patience_epochs: Count
+    patience_steps: Count
     batch_companies: Count
     timeout_seconds: Count
     hidden_size: Count

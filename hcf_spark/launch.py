@@ -74,7 +74,7 @@ class DistributedCandidate:
         self, companies: Companies, cutoff: int, seed: int, epochs: int, use_validation: bool
     ) -> tuple[Model, dict]:
         chosen = self._settings.model_dump(
-            include={*_NETWORK, "patience_epochs", "batch_companies", "timeout_seconds", "use_gpu"}
+            include={*_NETWORK, "patience_steps", "batch_companies", "timeout_seconds", "use_gpu"}
         )
         part = "inner" if use_validation else "full"
         plan = TrainPlan(

@@ -102,7 +102,7 @@ class Trainer:
 
     def _is_over(self) -> bool:
         waited = len(self._progress.history) - self._progress.best_epoch
-        return self._plan.use_validation and waited >= self._plan.patience_epochs
+        return self._plan.use_validation and waited * self._steps >= self._plan.patience_steps
 
     def _train_epoch(self, network: torch.nn.Module, epoch: int) -> float:
         network.train()

@@ -35,7 +35,7 @@ TIMEOUT_SECONDS = 400
 def settings(tmp_path_factory):
     encoder = save_tiny_bert(tmp_path_factory.mktemp("encoder") / "tiny")
     return [
-        f"encoder.model={encoder}", "encoder.overlap_tokens=2", "train.max_epochs=30", "train.patience_epochs=30",
+        f"encoder.model={encoder}", "encoder.overlap_tokens=2", "train.max_epochs=30", "train.patience_steps=1000",
         "evaluation.models=[popularity, hcf]",
     ]  # fmt: skip
 

@@ -185,7 +185,7 @@ def test_training_stops_when_validation_does_not_get_better_and_keeps_the_best(s
     monkeypatch.setattr(
         Trainer, "_validate", lambda self: dict.fromkeys(("validation_warm_ndcg", "validation_cold_ndcg"), next(scores))
     )
-    plan = make_plan(snapshot, tmp_path / "run", epochs=6, patience_epochs=3)
+    plan = make_plan(snapshot, tmp_path / "run", epochs=6, patience_steps=9)  # of 4 steps an epoch
     outcome = train(plan)
     assert [record["validation_warm_ndcg"] for record in outcome["history"]] == [0.1, 0.5, 0.3, 0.5, 0.2]
     assert outcome["best_epoch"] == 2
@@ -196,7 +196,7 @@ def test_training_stops_when_validation_does_not_get_better_and_keeps_the_best(s
 
 
 def test_without_validation_the_last_epoch_is_kept(snapshot, tmp_path):
-    plan = make_plan(snapshot, tmp_path / "run", use_validation=False, epochs=3, patience_epochs=1)
+    plan = make_plan(snapshot, tmp_path / "run", use_validation=False, epochs=3, patience_steps=1)
     outcome = train(plan)
     assert outcome["best_epoch"] == len(outcome["history"]) == 3
     assert outcome["history"][0].keys() == {"loss", "seconds"}
