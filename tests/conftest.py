@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from hcf_spark.config import load_config
 
@@ -36,7 +37,8 @@ def spark(tmp_path_factory):
         "spark.databricks.delta.snapshotPartitions: 2",
     )
     config = load_config(overrides=["spark.master=local[2]", f"spark.settings={{{', '.join(settings)}}}"])
-    session = get_session("tests", config)
+    with FileLock(tmp_path_factory.getbasetemp().parent / "first_start.lock"):  # it may fetch jars, once for all
+        session = get_session("tests", config)
     yield session
     session.stop()
 
