@@ -20,8 +20,8 @@ class TrainPlan:
         use_validation: keep validation companies and interactions out of training and stop early by them; else train on
             everything for ``epochs``.
         epochs: at most this many, or exactly, without validation.
-        patience_steps: stop after so many steps without a better validation score, at the end of an epoch; a step is a batch,
-            so that small data, whose epochs are short, get as many tries as large ones.
+        patience_steps: stop after so many steps without a better validation score, when an epoch ends; steps and not
+            epochs, since those of small data are short.
         cutoff: K of the validation NDCG@K.
         batch_companies: of all processes together.
         hidden_size, depth, dropout: of the network.
