@@ -120,6 +120,7 @@ class TrainSettings(_Settings):
 
 class EvaluationSettings(_Settings):
     cutoff: Count
+    trials: Count
     max_companies: Count
     max_fit_companies: Count
     models: Annotated[list[Literal["popularity", "ae", "ease", "dcf", "hcf"]], Field(min_length=1)]

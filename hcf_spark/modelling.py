@@ -13,6 +13,7 @@ import pandas as pd
 from pyspark.sql import SparkSession
 
 from hcf_spark.config import Config
+from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.harness import HarnessResult, run_harness
 from hcf_spark.launch import DEEP, DistributedCandidate
@@ -71,10 +72,10 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
     versions = {**matrix.input_versions, **manifest.table_versions}
     with tracked_run(config, "train_model", versions) as mlflow_run:
         with timed(logger, f"comparing {len(candidates)} models"):
+            search = Search(limits.trials, limits.cutoff, config.seed, f"sqlite:///{work / 'studies.db'}")
             result = run_harness(
-                candidates, snapshot.inner, snapshot.validation, snapshot.full, snapshot.test,
-                cutoff=limits.cutoff, seed=config.seed, progress=True,
-            )  # fmt: skip
+                candidates, snapshot.inner, snapshot.validation, snapshot.full, snapshot.test, search, progress=True
+            )
         curves = {name: candidate.history for name, candidate in deep.items() if name in result.models}
         metrics = make_metrics(look.look_up_dataset(tables), result, config.seed)
         log_matrix(asdict(matrix), matrix.sizes)

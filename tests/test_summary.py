@@ -5,6 +5,7 @@ import pytest
 from tiny_snapshot import Company, write_snapshot
 from worlds import checkerboard
 
+from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.harness import run_harness
 from hcf_spark.models.package import About, ModelPackage
@@ -59,7 +60,7 @@ def package():
 def test_metrics_are_what_the_harness_found_and_can_be_written():
     inner, full = checkerboard(seed=1), checkerboard(seed=2)
     candidates = [CLOSED_FORM["popularity"], CLOSED_FORM["ae"]]
-    result = run_harness(candidates, *inner, *full, cutoff=3, seed=0, progress=False)
+    result = run_harness(candidates, *inner, *full, Search(trials=2, cutoff=3, seed=0), progress=False)
     metrics = make_metrics({"companies": 24}, result, seed=4)
     assert metrics["dataset"] == {"companies": 24}
     assert (metrics["champion"], metrics["seed"]) == (result.champion, 4)

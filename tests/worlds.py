@@ -49,3 +49,8 @@ def random_world(seed, n_companies=60, n_products=15, n_judged=20, dimension=5):
     train = Companies(text[:n_companies], sp.csr_matrix((usage - hidden)[:n_companies]), np.arange(n_companies))
     warm = Holdout(train.take(slice(n_judged)), sp.csr_matrix(hidden[:n_judged]))
     return train, Regimes(warm, Holdout(unseen(text[n_companies:], n_products), sp.csr_matrix(usage[n_companies:])))
+
+
+def fit_first(candidate, train):
+    """The candidate's model with the settings it tries first."""
+    return candidate.fit(train, {"warm": candidate.first, "cold": candidate.first}, seed=0)

@@ -3,17 +3,17 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 from tqdm import tqdm
 
 from hcf_spark.errors import DataError
-from hcf_spark.evaluation.candidate import Candidate, Trial
+from hcf_spark.evaluation.candidate import Candidate, Search, SettingsByRegime, Trial
 from hcf_spark.evaluation.evaluate import Metrics, evaluate
 from hcf_spark.evaluation.probe import probe
-from hcf_spark.models.base import Model, Settings
+from hcf_spark.models.base import Model
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies, Regimes
 
@@ -30,9 +30,10 @@ _CURE = {
 class Fitted:
     """A model as tuned on the inner companies and as fitted on all training companies, with the same settings."""
 
+    name: str
     inner: Model
     full: Model
-    settings: Settings
+    settings: SettingsByRegime
     trials: Sequence[Trial]
     tune_seconds: float
     fit_seconds: float
@@ -47,7 +48,7 @@ class ModelResult:
         cold: on companies held out whole, test.
         bpdm: the paper's probe of its company vectors, warm test.
         validation: NDCG@K per regime of the model fitted on the inner companies; what winners are chosen by.
-        settings: the chosen ones.
+        settings: the chosen ones, by regime.
         trials: all that was tried on validation.
         tune_seconds: spent on trials.
         fit_seconds: spent on the fit to all training companies.
@@ -57,7 +58,7 @@ class ModelResult:
     cold: Metrics
     bpdm: Metrics
     validation: dict[str, float]
-    settings: Settings
+    settings: SettingsByRegime
     trials: Sequence[Trial]
     tune_seconds: float
     fit_seconds: float
@@ -70,7 +71,7 @@ class ModelResult:
             "bpdm": self.bpdm.summary,
             "validation": self.validation,
             "settings": dict(self.settings),
-            "trials": [{"settings": dict(trial.settings), "score": trial.score} for trial in self.trials],
+            "trials": [asdict(trial) for trial in self.trials],
             "tune_seconds": self.tune_seconds,
             "fit_seconds": self.fit_seconds,
         }
@@ -106,8 +107,7 @@ def run_harness(
     validation: Regimes,
     full: Companies,
     test: Regimes,
-    cutoff: int,
-    seed: int,
+    search: Search,
     progress: bool,
 ) -> HarnessResult:
     """Tune, fit and judge every candidate, and name the champion.
@@ -120,8 +120,7 @@ def run_harness(
         validation: the holdouts of ``inner``.
         full: all training companies.
         test: the holdouts of ``full``.
-        cutoff: K of the ranking metrics.
-        seed: reaches every random choice of the candidates.
+        search: how settings are looked for; its cutoff is that of all ranking metrics.
         progress: show a bar, on a terminal.
 
     Raises:
@@ -130,20 +129,20 @@ def run_harness(
     """
     for split, regimes in (("validation", validation), ("test", test)):
         _require_companies(split, regimes)
-    judge = partial(_judge, inner=inner, validation=validation, full=full, test=test, cutoff=cutoff)
+    judge = partial(_judge, inner=inner, validation=validation, full=full, test=test, cutoff=search.cutoff)
     models: dict[str, ModelResult] = {}
     leaders: dict[str, Fitted] = {}
     bar = tqdm(candidates, disable=None if progress else True)
     for candidate in bar:
         bar.set_description(candidate.name)
-        fitted = _fit(candidate, inner, validation, full, cutoff, seed)
-        result = models[fitted.full.name] = judge(fitted)
+        fitted = _fit(candidate, inner, validation, full, search)
+        result = models[fitted.name] = judge(fitted)
         for regime in REGIMES:
             if regime not in leaders or _validation(models, leaders[regime], regime) < result.validation[regime]:
                 leaders[regime] = fitted
         logger.info(
             "%s: validation NDCG@%d warm %.4f, cold %.4f; %d trials in %.1f s, fit in %.1f s",
-            *(candidate.name, cutoff, result.validation["warm"], result.validation["cold"]),
+            *(candidate.name, search.cutoff, result.validation["warm"], result.validation["cold"]),
             *(len(fitted.trials), fitted.tune_seconds, fitted.fit_seconds),
         )
     if _validation(models, leaders["warm"], "cold") == _validation(models, leaders["cold"], "cold"):
@@ -151,13 +150,13 @@ def run_harness(
     champion = leaders["warm"]
     if leaders["cold"] is not champion:
         champion = _pair(leaders["warm"], leaders["cold"])
-        models[champion.full.name] = judge(champion)
-    logger.info("champion by validation: %s", champion.full.name)
+        models[champion.name] = judge(champion)
+    logger.info("champion by validation: %s", champion.name)
     return HarnessResult(
         models=models,
-        winners={regime: leaders[regime].full.name for regime in REGIMES},
-        leaders_on_test={regime: _leader_on_test(models, regime, cutoff) for regime in REGIMES},
-        champion=champion.full.name,
+        winners={regime: leaders[regime].name for regime in REGIMES},
+        leaders_on_test={regime: _leader_on_test(models, regime, search.cutoff) for regime in REGIMES},
+        champion=champion.name,
         champion_model=champion.full,
     )
 
@@ -170,21 +169,27 @@ def _require_companies(split: str, regimes: Regimes) -> None:
             )
 
 
-def _fit(
-    candidate: Candidate, inner: Companies, validation: Regimes, full: Companies, cutoff: int, seed: int
-) -> Fitted:
+def _fit(candidate: Candidate, inner: Companies, validation: Regimes, full: Companies, search: Search) -> Fitted:
     start = time.perf_counter()
-    choice = candidate.tune(inner, validation, cutoff, seed)
+    choice = candidate.tune(inner, validation, search)
     tuned = time.perf_counter()
-    model = candidate.fit(full, choice.settings, seed)
-    return Fitted(choice.model, model, choice.settings, choice.trials, tuned - start, time.perf_counter() - tuned)
+    return Fitted(
+        name=candidate.name,
+        inner=choice.model,
+        full=candidate.fit(full, choice.settings, search.seed),
+        settings=choice.settings,
+        trials=choice.trials,
+        tune_seconds=tuned - start,
+        fit_seconds=time.perf_counter() - tuned,
+    )
 
 
 def _pair(warm: Fitted, cold: Fitted) -> Fitted:
     return Fitted(
-        inner=ByRegime(warm.inner, cold.inner),
-        full=ByRegime(warm.full, cold.full),
-        settings={"warm": warm.settings, "cold": cold.settings},
+        name=f"{warm.name}+{cold.name}",
+        inner=ByRegime.of(warm.inner, cold.inner),
+        full=ByRegime.of(warm.full, cold.full),
+        settings={"warm": warm.settings["warm"], "cold": cold.settings["cold"]},
         trials=(),
         tune_seconds=warm.tune_seconds + cold.tune_seconds,
         fit_seconds=warm.fit_seconds + cold.fit_seconds,
@@ -211,7 +216,7 @@ def _judge(
 
 
 def _validation(models: dict[str, ModelResult], fitted: Fitted, regime: str) -> float:
-    return models[fitted.full.name].validation[regime]
+    return models[fitted.name].validation[regime]
 
 
 def _leader_on_test(models: dict[str, ModelResult], regime: str, cutoff: int) -> str:

@@ -1,11 +1,12 @@
 """BPDM, the paper's probe (arXiv 2410.20325): how well do a model's company vectors tell each product?"""
 
 from hcf_spark.evaluation.blocks import embed_by_blocks
-from hcf_spark.evaluation.closed_form import RIDGE_GRID
 from hcf_spark.evaluation.evaluate import Metrics, evaluate, mean_ndcg
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Companies, Holdout
 from hcf_spark.models.text_ridge import TextRidgeStatistics
+
+_STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
 
 def probe(
@@ -31,9 +32,9 @@ def probe(
     """
     validation = _seen_by(inner_model, validation)
     fit = TextRidgeStatistics.of(_with_vectors(inner_model, inner)).fit
-    settings = max(RIDGE_GRID, key=lambda settings: mean_ndcg(fit(**settings), validation, cutoff))
-    threshold = evaluate(fit(**settings), validation, cutoff).summary["threshold"]
-    ridge = TextRidgeStatistics.of(_with_vectors(full_model, full)).fit(**settings)
+    strength = max(_STRENGTHS, key=lambda strength: mean_ndcg(fit(strength), validation, cutoff))
+    threshold = evaluate(fit(strength), validation, cutoff).summary["threshold"]
+    ridge = TextRidgeStatistics.of(_with_vectors(full_model, full)).fit(strength)
     return evaluate(ridge, _seen_by(full_model, test), cutoff, threshold)
 
 

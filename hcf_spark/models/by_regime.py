@@ -28,6 +28,11 @@ class ByRegime:
     def name(self) -> str:
         return f"{self.warm.name}+{self.cold.name}"
 
+    @classmethod
+    def of(cls, warm: Model, cold: Model) -> Self:
+        """The pair of a model's warm part and another's cold part, where they have parts."""
+        return cls(warm.warm if isinstance(warm, cls) else warm, cold.cold if isinstance(cold, cls) else cold)
+
     def score(self, companies: Companies) -> np.ndarray:
         """(B, P) float32, each row from the model of its regime."""
         scores = np.empty(companies.known.shape, np.float32)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from worlds import checkerboard, random_world, unseen
+from worlds import checkerboard, fit_first, random_world, unseen
 
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.by_regime import ByRegime
@@ -15,8 +15,7 @@ from hcf_spark.models.store import load_model, save_model
 def fit(name, train):
     if "+" in name:
         return ByRegime(*(fit(part, train) for part in name.split("+")))
-    candidate = CLOSED_FORM[name]
-    return candidate.fit(train, candidate.grid[len(candidate.grid) // 2], seed=0)
+    return fit_first(CLOSED_FORM[name], train)
 
 
 def ranked(model, companies, cutoff):

@@ -1,0 +1,98 @@
+"""Settings looked for by optuna: every candidate gets the same number of trials."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import TrialState
+
+from hcf_spark.evaluation.candidate import Choice, Search, SettingsByRegime, Trial, judge_trial
+from hcf_spark.models.base import Model, Settings
+from hcf_spark.models.by_regime import ByRegime
+from hcf_spark.models.companies import Companies, Regimes
+
+Fit = Callable[..., Model]
+Space = Mapping[str, BaseDistribution]
+
+_RANDOM_TRIALS = 5
+
+
+def run_study(
+    name: str, first: Settings, space: Space, judge: Callable[[Settings], Trial], search: Search
+) -> list[Trial]:
+    """Try ``first``, then what optuna's TPE sampler proposes, for both regimes at once.
+
+    A study that the storage already holds goes on where it was; one that is finished is not tried again.
+
+    Args:
+        name: of the study.
+        first: sensible settings; a setting that is not in ``space`` stays as it is here.
+        space: setting to the values to try; if it is empty, ``first`` is the only trial.
+        judge: tries settings.
+
+    Returns:
+        All trials, in their order.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=search.storage, study_name=name, load_if_exists=True, directions=["maximize", "maximize"],
+        sampler=optuna.samplers.TPESampler(seed=search.seed, n_startup_trials=_RANDOM_TRIALS),
+    )  # fmt: skip
+    if not study.trials:
+        study.enqueue_trial({key: first[key] for key in space})
+    finished = study.get_trials(states=[TrialState.COMPLETE])
+    trials = [Trial({**first, **trial.params}, *trial.values) for trial in finished]
+    for _ in range((search.trials if space else 1) - len(finished)):
+        asked = study.ask(dict(space))
+        trials.append(judge({**first, **asked.params}))
+        study.tell(asked, (trials[-1].warm, trials[-1].cold))
+    return trials
+
+
+def best_by_regime(trials: Sequence[Trial]) -> SettingsByRegime:
+    """Settings of the best warm and of the best cold trial; the former for both where they do as well for cold.
+
+    Of equally good trials the first is taken.
+    """
+    warm = max(trials, key=lambda trial: trial.warm)
+    cold = max(trials, key=lambda trial: trial.cold)
+    return {"warm": warm.settings, "cold": (warm if warm.cold == cold.cold else cold).settings}
+
+
+def fit_by_regime(fit: Fit, settings: SettingsByRegime) -> Model:
+    """The model with these settings: a pair of itself (``ByRegime``) where those of the regimes differ."""
+    warm = fit(**settings["warm"])
+    if settings["cold"] == settings["warm"]:
+        return warm
+    return ByRegime(warm, fit(**settings["cold"]))
+
+
+@dataclass(frozen=True)
+class SearchCandidate:
+    """A model whose settings are looked for with ``run_study``; the best ones of each regime are kept.
+
+    Attributes:
+        name: of its models.
+        prepare: (training companies, seed) to a function of the settings that gives the fitted model; what all settings
+            share, such as Gram matrices, is worked out once, in ``prepare``.
+        first: settings tried first.
+        space: setting to the values to try.
+    """
+
+    name: str
+    prepare: Callable[[Companies, int], Fit]
+    first: Settings
+    space: Space
+
+    def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
+        fit = self.prepare(inner, search.seed)
+        trials = run_study(
+            self.name, self.first, self.space,
+            lambda settings: judge_trial(settings, fit(**settings), validation, search.cutoff), search,
+        )  # fmt: skip
+        settings = best_by_regime(trials)
+        return Choice(settings, fit_by_regime(fit, settings), trials)
+
+    def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
+        return fit_by_regime(self.prepare(full, seed), settings)
