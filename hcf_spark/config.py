@@ -123,7 +123,10 @@ class EvaluationSettings(_Settings):
     trials: Count
     max_companies: Count
     max_fit_companies: Count
-    models: Annotated[list[Literal["popularity", "ae", "ease", "dcf", "hcf"]], Field(min_length=1)]
+    models: Annotated[
+        list[Literal["popularity", "item_knn", "ease", "ae", "text_knn", "ease_text", "dcf", "hcf"]],
+        Field(min_length=1),
+    ]
 
 
 class MlflowSettings(_Settings):

@@ -14,8 +14,11 @@ from hcf_spark.train.snapshot import Snapshot
 
 DESCRIPTIONS = {
     "popularity": "The products that most companies use, the same for everyone.",
-    "ae": "Text only: ridge regression from the text vector to the products (the paper's baseline, stage 1 alone).",
+    "item_knn": "Products only: what the companies that use the known ones use too (item-based nearest neighbours).",
     "ease": "Products only: which products go together, in closed form (EASE, Steck 2019).",
+    "ae": "Text only: ridge regression from the text vector to the products (the paper's baseline, stage 1 alone).",
+    "text_knn": "Text only: what the companies with the most similar texts use.",
+    "ease_text": "Products and text: EASE with the text vector as further features, in closed form (FEASE, 2025).",
     "dcf": "Products only: the paper's network with company vectors that start at random.",
     "hcf": "The paper's hybrid: its network with company vectors that start at the text vector.",
 }

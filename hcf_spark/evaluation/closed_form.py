@@ -2,13 +2,20 @@
 
 from functools import partial
 
-from optuna.distributions import FloatDistribution
+from optuna.distributions import FloatDistribution, IntDistribution
 
 from hcf_spark.evaluation.search import Fit, SearchCandidate
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.ease import EaseStatistics
+from hcf_spark.models.ease_text import EaseTextStatistics
+from hcf_spark.models.item_knn import ItemKnnStatistics
 from hcf_spark.models.popularity import Popularity
+from hcf_spark.models.reference import Reference
+from hcf_spark.models.text_knn import TextKnn, TextNeighbours
 from hcf_spark.models.text_ridge import TextRidgeStatistics
+
+_MOST_NEIGHBOURS = 600
+_REMEMBERED_NEIGHBOURS = 30_000_000
 
 
 def _popularity(train: Companies, seed: int) -> Fit:
@@ -23,11 +30,44 @@ def _ease(train: Companies, seed: int) -> Fit:
     return partial(EaseStatistics.of(train).fit, seed=seed)
 
 
+def _item_knn(train: Companies, seed: int) -> Fit:
+    return partial(ItemKnnStatistics.of(train).fit, seed=seed)
+
+
+def _text_knn(train: Companies, seed: int) -> Fit:
+    neighbours = TextNeighbours(Reference.of(train), _MOST_NEIGHBOURS, _REMEMBERED_NEIGHBOURS)
+    return partial(TextKnn.fit, train, neighbours, seed)
+
+
+def _ease_text(train: Companies, seed: int) -> Fit:
+    return partial(EaseTextStatistics.of(train).fit, seed=seed)
+
+
+_RIDGE = FloatDistribution(0.1, 300, log=True)
+_EASE_RIDGE = FloatDistribution(0.1, 100, log=True)
+_SHARPNESS = FloatDistribution(1, 40, log=True)
+_NEIGHBOURS = IntDistribution(10, _MOST_NEIGHBOURS, log=True)
+
 CLOSED_FORM = {
     candidate.name: candidate
     for candidate in (
         SearchCandidate("popularity", _popularity, {}, {}),
-        SearchCandidate("ae", _ae, {"strength": 10.0}, {"strength": FloatDistribution(0.1, 300, log=True)}),
-        SearchCandidate("ease", _ease, {"strength": 3.0}, {"strength": FloatDistribution(0.1, 100, log=True)}),
+        SearchCandidate(
+            "item_knn", _item_knn, {"k": 100, "shrinkage": 10.0, "exponent": 0.5},
+            {
+                "k": IntDistribution(5, 1000, log=True),
+                "shrinkage": FloatDistribution(0.1, 300, log=True),
+                "exponent": FloatDistribution(0.2, 0.8),
+            },
+        ),
+        SearchCandidate("ease", _ease, {"strength": 3.0}, {"strength": _EASE_RIDGE}),
+        SearchCandidate("ae", _ae, {"strength": 10.0}, {"strength": _RIDGE}),
+        SearchCandidate(
+            "text_knn", _text_knn, {"k": 100, "sharpness": 10.0}, {"k": _NEIGHBOURS, "sharpness": _SHARPNESS}
+        ),
+        SearchCandidate(
+            "ease_text", _ease_text, {"strength": 3.0, "text_strength": 10.0, "cold_strength": 10.0},
+            {"strength": _EASE_RIDGE, "text_strength": _RIDGE, "cold_strength": _RIDGE},
+        ),
     )
-}
+}  # fmt: skip

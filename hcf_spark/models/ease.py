@@ -1,7 +1,8 @@
 """EASE: what the known products alone say, in closed form."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import ClassVar, Self
 
 import numpy as np
@@ -10,10 +11,8 @@ import scipy.sparse as sp
 
 from hcf_spark.errors import TrainingError
 from hcf_spark.models.companies import Companies
-from hcf_spark.models.popularity import product_shares
+from hcf_spark.models.popularity import product_shares, shares_at_level
 from hcf_spark.models.score_axes import score_axes
-
-_VECTOR_SIZE = 256
 
 
 @dataclass(frozen=True)
@@ -27,14 +26,15 @@ class Ease:
         weights: B, (P, P) float32.
         fallback: (P,) float32, popularity at the level of the scores: share of the training companies times
             (mean score / mean share) over the training companies, so that one threshold can serve both kinds of rows.
-        axes: V, (P, d) float32, the top right singular directions of the training companies' scores, d = min(256, P).
+        make_axes: gives V, (P, d) float32, the top right singular directions of the training companies' scores,
+            d = min(256, P); only asked when a vector is, since a trial has no use for it.
     """
 
     name: ClassVar[str] = "ease"
     folds_in: ClassVar[bool] = True
     weights: np.ndarray
     fallback: np.ndarray
-    axes: np.ndarray
+    make_axes: Callable[[], np.ndarray]
 
     def score(self, companies: Companies) -> np.ndarray:
         """(B, P) float32, x B; an estimate of the 0/1 cell, not held to [0, 1]."""
@@ -44,14 +44,14 @@ class Ease:
 
     def embed(self, companies: Companies) -> np.ndarray:
         """(B, d) float32, u = V's; u . V_j is nearly the score of product j."""
-        return self.score(companies) @ self.axes
+        return self.score(companies) @ self.make_axes()
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"weights": self.weights, "fallback": self.fallback, "axes": self.axes}
+        return {"weights": self.weights, "fallback": self.fallback, "axes": self.make_axes()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        return cls(**arrays)
+        return cls(arrays["weights"], arrays["fallback"], lambda: arrays["axes"])
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,8 @@ class EaseStatistics:
         m is the mean diagonal of X'X, so one grid of strengths serves small and large data.
         """
         weights = ease_weights(self.gram, strength * float(np.mean(self.gram.diagonal())))
-        level = (self.shares @ weights).sum() / self.shares.sum()
-        fallback = self.shares * (level if level > 0 else 1)
-        axes = score_axes(self.known, weights, min(_VECTOR_SIZE, len(weights)), seed)
-        return Ease(weights, fallback.astype(np.float32), axes)
+        axes = cache(partial(score_axes, [(self.known, weights)], seed))
+        return Ease(weights, shares_at_level(self.shares, weights), axes)
 
 
 def ease_weights(gram: np.ndarray, ridge: float) -> np.ndarray:

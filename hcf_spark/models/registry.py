@@ -6,8 +6,11 @@ from hcf_spark.models.base import Model
 
 _CLASSES = {
     "popularity": "hcf_spark.models.popularity:Popularity",
-    "ae": "hcf_spark.models.text_ridge:TextRidge",
+    "item_knn": "hcf_spark.models.item_knn:ItemKnn",
     "ease": "hcf_spark.models.ease:Ease",
+    "ae": "hcf_spark.models.text_ridge:TextRidge",
+    "text_knn": "hcf_spark.models.text_knn:TextKnn",
+    "ease_text": "hcf_spark.models.ease_text:EaseText",
     "dcf": "hcf_spark.models.hcf:Dcf",
     "hcf": "hcf_spark.models.hcf:Hcf",
 }

@@ -15,7 +15,7 @@ from hcf_spark.evaluation.search import SearchCandidate
 from hcf_spark.models.companies import Holdout, Regimes
 from hcf_spark.models.popularity import Popularity
 
-CANDIDATES = tuple(CLOSED_FORM.values())
+CANDIDATES = tuple(CLOSED_FORM[name] for name in ("popularity", "ae", "ease"))
 
 
 def run(candidates=CANDIDATES, inner=None, full=None, cutoff=3):

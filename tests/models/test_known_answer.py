@@ -9,6 +9,7 @@ from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.ranking import top_k
+from hcf_spark.models.registry import model_class
 from hcf_spark.models.store import load_model, save_model
 
 
@@ -24,24 +25,26 @@ def ranked(model, companies, cutoff):
     return top_k(scores, cutoff)
 
 
-MODELS = ("popularity", "ae", "ease", "ease+ae", "ae+popularity")
+MODELS = (*CLOSED_FORM, "ease+ae", "ae+popularity")
+WITH_PRODUCTS = tuple(name for name in CLOSED_FORM if model_class(name).folds_in)
+WITH_TEXT = ("ae", "text_knn", "ease_text")
 
 
-@pytest.mark.parametrize("name", ["ae", "ease", "ease+ae", "ease+popularity"])
+@pytest.mark.parametrize("name", [*WITH_PRODUCTS, *WITH_TEXT, "ease+ae", "ease+popularity"])
 def test_withheld_cell_of_the_checkerboard_comes_first(name):
     train, holdouts = checkerboard()
     first = ranked(fit(name, train), holdouts.warm.companies, 1)[:, 0]
     assert first.tolist() == holdouts.warm.hidden.indices.tolist()
 
 
-@pytest.mark.parametrize("name", ["ae", "ease+ae", "popularity+ae"])
+@pytest.mark.parametrize("name", [*WITH_TEXT, "ease+ae", "popularity+ae"])
 def test_text_alone_tells_the_side_of_the_checkerboard(name):
     train, holdouts = checkerboard()
     best = np.sort(ranked(fit(name, train), holdouts.cold.companies, 6), axis=1)
     assert best.tolist() == [[0, 2, 4, 6, 8, 10], [1, 3, 5, 7, 9, 11]]
 
 
-@pytest.mark.parametrize("name", ["ease", "ease+ae"])
+@pytest.mark.parametrize("name", [*WITH_PRODUCTS, "ease+ae"])
 def test_two_known_products_of_an_unseen_company_tell_its_side(name):
     train, _ = checkerboard()
     known = np.zeros((2, 12), np.float32)
@@ -51,12 +54,11 @@ def test_two_known_products_of_an_unseen_company_tell_its_side(name):
     assert best.tolist() == [[2, 6, 8, 10], [3, 7, 9, 11]]
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "known"), [("popularity", True, True), ("ae", False, True), ("ease", True, False)]
-)
-def test_popular_products_come_first_where_a_model_sees_nothing(name, text, known):
+@pytest.mark.parametrize("name", CLOSED_FORM)
+def test_popular_products_come_first_where_a_model_sees_nothing(name):
     train, _ = random_world(0)
-    blind = Companies(train.text * text, train.known * known, train.index)
+    sees_products, sees_text = name == "popularity" or not model_class(name).folds_in, name not in WITH_TEXT
+    blind = Companies(train.text * sees_text, train.known * sees_products, train.index)
     counts = train.known.toarray().sum(axis=0)
     order = top_k(fit(name, train).score(blind), len(counts))
     assert (order == np.argsort(-counts, kind="stable")).all()
