@@ -78,7 +78,12 @@ def evaluate(model: Model, holdout: Holdout, cutoff: int, threshold: float | Non
     return Metrics(summary, per_company)
 
 
-def mean_ndcg(model: Model, holdout: Holdout, cutoff: int) -> float:
-    """NDCG@K alone, mean over companies: what settings are chosen by."""
+def company_ndcg(model: Model, holdout: Holdout, cutoff: int) -> np.ndarray:
+    """NDCG@K alone, (B,) float64: what settings are chosen by."""
     ranked = np.concatenate([top_k(scores, cutoff) for _, scores in score_blocks(model, holdout)])
-    return float(ndcg_at_k(ranked, holdout.hidden).mean())
+    return ndcg_at_k(ranked, holdout.hidden)
+
+
+def mean_ndcg(model: Model, holdout: Holdout, cutoff: int) -> float:
+    """Mean over companies of ``company_ndcg``."""
+    return float(company_ndcg(model, holdout, cutoff).mean())

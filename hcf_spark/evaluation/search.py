@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -19,16 +20,16 @@ _RANDOM_TRIALS = 5
 
 
 def run_study(
-    name: str, first: Settings, space: Space, judge: Callable[[Settings], Trial], search: Search
+    name: str, starts: Sequence[Settings], space: Space, judge: Callable[[Settings], Trial], search: Search
 ) -> list[Trial]:
-    """Try ``first``, then what optuna's TPE sampler proposes, for both regimes at once.
+    """Try ``starts``, then what optuna's TPE sampler proposes, for both regimes at once.
 
     A study that the storage already holds goes on where it was; one that is finished is not tried again.
 
     Args:
         name: of the study.
-        first: sensible settings; a setting that is not in ``space`` stays as it is here.
-        space: setting to the values to try; if it is empty, ``first`` is the only trial.
+        starts: sensible settings, at least one; a setting that is not in ``space`` stays as it is in the first.
+        space: setting to the values to try; if it is empty, there is one trial.
         judge: tries settings.
 
     Returns:
@@ -40,12 +41,13 @@ def run_study(
         sampler=optuna.samplers.TPESampler(seed=search.seed, n_startup_trials=_RANDOM_TRIALS),
     )  # fmt: skip
     if not study.trials:
-        study.enqueue_trial({key: first[key] for key in space})
+        for settings in starts:
+            study.enqueue_trial({key: settings[key] for key in space})
     finished = study.get_trials(states=[TrialState.COMPLETE])
-    trials = [Trial({**first, **trial.params}, *trial.values) for trial in finished]
+    trials = [Trial({**starts[0], **trial.params}, *trial.values) for trial in finished]
     for _ in range((search.trials if space else 1) - len(finished)):
         asked = study.ask(dict(space))
-        trials.append(judge({**first, **asked.params}))
+        trials.append(judge({**starts[0], **asked.params}))
         study.tell(asked, (trials[-1].warm, trials[-1].cold))
     return trials
 
@@ -86,13 +88,20 @@ class SearchCandidate:
     space: Space
 
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
-        fit = self.prepare(inner, search.seed)
-        trials = run_study(
-            self.name, self.first, self.space,
-            lambda settings: judge_trial(settings, fit(**settings), validation, search.cutoff), search,
-        )  # fmt: skip
+        prepare = cache(lambda: self.prepare(inner, search.seed))
+        trials = self._search(prepare, validation, search)
         settings = best_by_regime(trials)
-        return Choice(settings, fit_by_regime(fit, settings), trials)
+        return Choice(settings, fit_by_regime(prepare(), settings), trials)
+
+    def search(self, inner: Companies, validation: Regimes, search: Search) -> list[Trial]:
+        """The trials alone; at no cost where the storage of the search holds them."""
+        return self._search(cache(lambda: self.prepare(inner, search.seed)), validation, search)
+
+    def _search(self, prepare: Callable[[], Fit], validation: Regimes, search: Search) -> list[Trial]:
+        def judge(settings: Settings) -> Trial:
+            return judge_trial(settings, prepare()(**settings), validation, search.cutoff)
+
+        return run_study(self.name, [self.first], self.space, judge, search)
 
     def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
         return fit_by_regime(self.prepare(full, seed), settings)

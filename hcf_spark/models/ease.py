@@ -85,14 +85,31 @@ class EaseStatistics:
 def ease_weights(gram: np.ndarray, ridge: float) -> np.ndarray:
     """Steck 2019, equation 8: K = (G + ridge I)^-1, B = I - K diag(1 / K_jj).
 
-    The inverse is taken in float64, in place (Cholesky): at most 16 bytes a cell at once beside ``gram``.
-
     Args:
         gram: G, (P, P) float32.
         ridge: above 0.
 
     Returns:
         B, (P, P) float32, zero diagonal.
+    """
+    weights = penalised_inverse(gram, ridge)
+    weights /= -weights.diagonal()
+    np.fill_diagonal(weights, 0)
+    return weights
+
+
+def penalised_inverse(gram: np.ndarray, ridge: float | np.ndarray) -> np.ndarray:
+    """K = (G + diag ridge)^-1, worked out in float64, in place (Cholesky): at most 16 bytes a cell at once beside G.
+
+    Args:
+        gram: G, (P, P) float32, symmetric.
+        ridge: above 0; one for all products, or (P,).
+
+    Returns:
+        K, (P, P) float32.
+
+    Raises:
+        TrainingError: there is no inverse.
     """
     penalised = np.array(gram, np.float64, order="F")
     penalised[np.diag_indices_from(penalised)] += ridge
@@ -101,10 +118,7 @@ def ease_weights(gram: np.ndarray, ridge: float) -> np.ndarray:
     except np.linalg.LinAlgError as error:
         raise TrainingError("ease: no product is used by any training company; check the filter settings") from error
     lower, _ = scipy.linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)
-    diagonal = lower.diagonal().copy()
-    weights = lower.astype(np.float32, order="C")
+    inverse = lower.astype(np.float32, order="C")
     del penalised, factor, lower
-    weights += np.tril(weights, -1).T
-    weights /= -diagonal.astype(np.float32)
-    np.fill_diagonal(weights, 0)
-    return weights
+    inverse += np.tril(inverse, -1).T
+    return inverse

@@ -11,6 +11,10 @@ _CLASSES = {
     "ae": "hcf_spark.models.text_ridge:TextRidge",
     "text_knn": "hcf_spark.models.text_knn:TextKnn",
     "ease_text": "hcf_spark.models.ease_text:EaseText",
+    "neighbour_ridge": "hcf_spark.models.neighbour_ridge:NeighbourRidge",
+    "hybrid": "hcf_spark.models.hybrid:Hybrid",
+    "blend": "hcf_spark.models.fused:Blend",
+    "fused": "hcf_spark.models.fused:Fused",
     "dcf": "hcf_spark.models.hcf:Dcf",
     "hcf": "hcf_spark.models.hcf:Hcf",
 }

@@ -64,7 +64,7 @@ def test_settings_that_differ_by_regime_make_a_pair():
 def test_the_same_seed_tries_the_same_settings_and_another_seed_others():
     def tried(seed):
         judge = lambda settings: Trial(settings, settings["sign"], 0.0)  # noqa: E731
-        return [trial.settings for trial in run_study("x", {"sign": 0.5}, SPACE, judge, Search(8, 5, seed))]
+        return [trial.settings for trial in run_study("x", [{"sign": 0.5}], SPACE, judge, Search(8, 5, seed))]
 
     assert tried(1) == tried(1)
     assert tried(1)[1:] != tried(2)[1:]
@@ -82,12 +82,12 @@ def test_a_search_that_was_broken_off_goes_on_and_a_finished_one_is_not_repeated
 
     search = Search(5, 5, 0, f"sqlite:///{tmp_path / 'studies.db'}")
     with pytest.raises(KeyboardInterrupt):
-        run_study("x", {"sign": 0.5}, SPACE, judge, search)
-    trials = run_study("x", {"sign": 0.5}, SPACE, judge, search)
+        run_study("x", [{"sign": 0.5}], SPACE, judge, search)
+    trials = run_study("x", [{"sign": 0.5}], SPACE, judge, search)
     done = [settings for settings in tried if settings]
     assert len(done) == 5
     assert [trial.settings for trial in trials] == done
-    assert run_study("x", {"sign": 0.5}, SPACE, judge, search) == trials
+    assert run_study("x", [{"sign": 0.5}], SPACE, judge, search) == trials
     assert len(optuna.load_study(study_name="x", storage=search.storage).get_trials()) == 6
 
 
