@@ -3,23 +3,29 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from tqdm import tqdm
 
 from hcf_spark.errors import DataError
+from hcf_spark.evaluation.blocks import ScoredHoldout
 from hcf_spark.evaluation.candidate import Candidate, Search, SettingsByRegime, Trial
-from hcf_spark.evaluation.evaluate import Metrics, evaluate
+from hcf_spark.evaluation.companies_for_products import evaluate_companies
+from hcf_spark.evaluation.comparison import best_baseline
+from hcf_spark.evaluation.evaluate import evaluate, ndcg_and_threshold
+from hcf_spark.evaluation.evidence import gather_evidence
+from hcf_spark.evaluation.exposure import exposure_at_k
+from hcf_spark.evaluation.model_result import REGIMES, ModelResult
 from hcf_spark.evaluation.probe import probe
+from hcf_spark.evaluation.slices import slice_ranking
 from hcf_spark.models.base import Model
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies, Regimes
 
 logger = logging.getLogger(__name__)
 
-REGIMES = ("warm", "cold")
 _CURE = {
     "warm": "raise split.warm_share or lower split.min_products_to_hide",
     "cold": "raise split.cold_share",
@@ -40,44 +46,6 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class ModelResult:
-    """How a model did.
-
-    Attributes:
-        warm: on companies seen in training, test.
-        cold: on companies held out whole, test.
-        bpdm: the paper's probe of its company vectors, warm test.
-        validation: NDCG@K per regime of the model fitted on the inner companies; what winners are chosen by.
-        settings: the chosen ones, by regime.
-        trials: all that was tried on validation.
-        tune_seconds: spent on trials.
-        fit_seconds: spent on the fit to all training companies.
-    """
-
-    warm: Metrics
-    cold: Metrics
-    bpdm: Metrics
-    validation: dict[str, float]
-    settings: SettingsByRegime
-    trials: Sequence[Trial]
-    tune_seconds: float
-    fit_seconds: float
-
-    def row(self) -> dict[str, Any]:
-        """All of it but the figures per company, as plain values."""
-        return {
-            "warm": self.warm.summary,
-            "cold": self.cold.summary,
-            "bpdm": self.bpdm.summary,
-            "validation": self.validation,
-            "settings": dict(self.settings),
-            "trials": [asdict(trial) for trial in self.trials],
-            "tune_seconds": self.tune_seconds,
-            "fit_seconds": self.fit_seconds,
-        }
-
-
-@dataclass(frozen=True)
 class HarnessResult:
     """What the harness found.
 
@@ -85,6 +53,9 @@ class HarnessResult:
         models: result by model name, in the candidates' order, the champion's last if it is made of two.
         winners: regime to the model of the highest validation NDCG.
         leaders_on_test: regime to the model of the highest test NDCG; to be named in a report, never to choose by.
+        baselines: regime to the simple candidate of the highest validation NDCG; None if no candidate is simple.
+        evidence: by model name, the intervals of its test figures (``interval``), of how far they are from those of the
+            regime's baseline (``over_baseline``), and of how much more than text its vectors tell (``bpdm_gain``).
         champion: the winner of both regimes, or the pair of winners.
         champion_model: the champion, fitted on all training companies.
     """
@@ -92,13 +63,15 @@ class HarnessResult:
     models: dict[str, ModelResult]
     winners: dict[str, str]
     leaders_on_test: dict[str, str]
+    baselines: dict[str, str | None]
+    evidence: dict[str, dict[str, Any]]
     champion: str
     champion_model: Model
 
     @property
     def rows(self) -> dict[str, dict[str, Any]]:
-        """``ModelResult.row`` by model name."""
-        return {name: result.row() for name, result in self.models.items()}
+        """``ModelResult.row`` with the evidence, by model name."""
+        return {name: {**result.row(), **self.evidence[name]} for name, result in self.models.items()}
 
 
 def run_harness(
@@ -152,10 +125,19 @@ def run_harness(
         champion = _pair(leaders["warm"], leaders["cold"])
         models[champion.name] = judge(champion)
     logger.info("champion by validation: %s", champion.name)
+    baselines = {
+        regime: best_baseline(
+            [candidate.name for candidate in candidates],
+            {name: result.validation[regime] for name, result in models.items()},
+        )
+        for regime in REGIMES
+    }
     return HarnessResult(
         models=models,
         winners={regime: leaders[regime].name for regime in REGIMES},
         leaders_on_test={regime: _leader_on_test(models, regime, search.cutoff) for regime in REGIMES},
+        baselines=baselines,
+        evidence=gather_evidence(models, baselines, test.warm, search),
         champion=champion.name,
         champion_model=champion.full,
     )
@@ -199,15 +181,22 @@ def _pair(warm: Fitted, cold: Fitted) -> Fitted:
 def _judge(
     fitted: Fitted, inner: Companies, validation: Regimes, full: Companies, test: Regimes, cutoff: int
 ) -> ModelResult:
-    on_validation, on_test = {}, {}
+    on_validation, on_test, companies, exposure, slices = {}, {}, {}, {}, {}
     for regime in REGIMES:
-        on_validation[regime] = evaluate(fitted.inner, getattr(validation, regime), cutoff).summary
-        threshold = on_validation[regime]["threshold"]
-        on_test[regime] = evaluate(fitted.full, getattr(test, regime), cutoff, threshold)
+        holdout = getattr(test, regime)
+        on_validation[regime], threshold = ndcg_and_threshold(fitted.inner, getattr(validation, regime), cutoff)
+        scored = ScoredHoldout(fitted.full, holdout)
+        on_test[regime] = evaluate(scored, cutoff, threshold)
+        companies[f"companies_{regime}"] = evaluate_companies(scored, cutoff)
+        exposure[regime] = exposure_at_k(on_test[regime].ranked, holdout, full, cutoff)
+        slices[regime] = slice_ranking(on_test[regime].ranked, holdout, full, cutoff)
     return ModelResult(
         **on_test,
+        **companies,
         bpdm=probe(fitted.inner, inner, validation.warm, fitted.full, full, test.warm, cutoff),
-        validation={regime: on_validation[regime][f"ndcg_at_{cutoff}"] for regime in REGIMES},
+        exposure=exposure,
+        slices=slices,
+        validation=on_validation,
         settings=fitted.settings,
         trials=fitted.trials,
         tune_seconds=fitted.tune_seconds,

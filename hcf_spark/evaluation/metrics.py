@@ -24,6 +24,20 @@ def recall_at_k(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
     return _hits(ranked, hidden).sum(axis=1) / hidden.getnnz(axis=1)
 
 
+def precision_at_k(ranked: np.ndarray, hidden: sp.csr_matrix, cutoff: int) -> np.ndarray:
+    """Hidden products among the K ranked, by K, even where fewer than K products were left to rank.
+
+    Args:
+        ranked: (B, min(K, P)) product indices, from ``top_k``.
+        hidden: (B, P) CSR.
+        cutoff: K.
+
+    Returns:
+        (B,) float64 in [0, 1].
+    """
+    return _hits(ranked, hidden).sum(axis=1) / cutoff
+
+
 def ndcg_at_k(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
     """Normalised discounted cumulative gain, binary relevance (Järvelin and Kekäläinen 2002).
 

@@ -1,7 +1,7 @@
 """BPDM, the paper's probe (arXiv 2410.20325): how well do a model's company vectors tell each product?"""
 
-from hcf_spark.evaluation.blocks import embed_by_blocks
-from hcf_spark.evaluation.evaluate import Metrics, evaluate, mean_ndcg
+from hcf_spark.evaluation.blocks import ScoredHoldout, embed_by_blocks
+from hcf_spark.evaluation.evaluate import Metrics, evaluate, mean_ndcg, ndcg_and_threshold
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Companies, Holdout
 from hcf_spark.models.text_ridge import TextRidgeStatistics
@@ -33,9 +33,9 @@ def probe(
     validation = _seen_by(inner_model, validation)
     fit = TextRidgeStatistics.of(_with_vectors(inner_model, inner)).fit
     strength = max(_STRENGTHS, key=lambda strength: mean_ndcg(fit(strength), validation, cutoff))
-    threshold = evaluate(fit(strength), validation, cutoff).summary["threshold"]
+    _, threshold = ndcg_and_threshold(fit(strength), validation, cutoff)
     ridge = TextRidgeStatistics.of(_with_vectors(full_model, full)).fit(strength)
-    return evaluate(ridge, _seen_by(full_model, test), cutoff, threshold)
+    return evaluate(ScoredHoldout(ridge, _seen_by(full_model, test)), cutoff, threshold)
 
 
 def _with_vectors(model: Model, companies: Companies) -> Companies:

@@ -100,6 +100,15 @@ def test_top_k_equals_a_full_stable_sort(seed, cutoff):
     assert (top_k(scores, cutoff) == np.argsort(-scores, axis=1, kind="stable")[:, :cutoff]).all()
 
 
+@pytest.mark.parametrize("cutoff", [1, 3, 20])
+@pytest.mark.parametrize("products", [640, 1999])
+@pytest.mark.parametrize("distinct", [2, 40, None])
+def test_top_k_of_wide_rows_equals_a_full_stable_sort(distinct, products, cutoff):
+    scores, _ = cells(0, distinct, companies=6, products=products)
+    scores[0], scores[1, 2:] = 1.0, -np.inf
+    assert (top_k(scores, cutoff) == np.argsort(-scores, axis=1, kind="stable")[:, :cutoff]).all()
+
+
 def test_top_k_of_fewer_products_than_the_cutoff_ranks_them_all():
     assert top_k(np.array([[0.0, 2.0, 1.0]], np.float32), 20).tolist() == [[1, 2, 0]]
 

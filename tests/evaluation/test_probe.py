@@ -3,7 +3,8 @@ from dataclasses import dataclass
 import scipy.sparse as sp
 from worlds import checkerboard, random_world
 
-from hcf_spark.evaluation.evaluate import evaluate
+from hcf_spark.evaluation.blocks import ScoredHoldout
+from hcf_spark.evaluation.evaluate import evaluate, ndcg_and_threshold
 from hcf_spark.evaluation.probe import probe
 from hcf_spark.models.companies import Holdout
 from hcf_spark.models.popularity import Popularity
@@ -32,7 +33,8 @@ def test_vectors_that_tell_nothing_give_popularity():
     train, holdouts = random_world(0)
     popularity = Popularity.fit(train)
     found = probe(popularity, train, holdouts.warm, popularity, train, holdouts.warm, cutoff=5).summary
-    assert found == evaluate(popularity, holdouts.warm, 5).summary
+    _, threshold = ndcg_and_threshold(popularity, holdouts.warm, 5)
+    assert found == evaluate(ScoredHoldout(popularity, holdouts.warm), 5, threshold).summary
 
 
 def test_the_test_set_changes_neither_the_ridge_nor_the_threshold(monkeypatch):

@@ -71,6 +71,7 @@ def test_metrics_of_every_model_and_every_epoch(store, tmp_path):
     row = {
         "warm": {"ndcg_at_20": 0.5}, "cold": {"ndcg_at_20": 0.25}, "bpdm": {"auc": 0.75}, "fit_seconds": 1.5,
         "settings": {"epochs": 2}, "validation": {"warm": 0.5, "cold": 0.2},
+        "companies_warm": {"ndcg_at_20": 0.75}, "companies_cold": {"products": 3},
     }  # fmt: skip
     curve = [{"loss": 3.0, "seconds": 0.1}, {"loss": 2.0, "seconds": 0.1}]
     (tmp_path / "report.html").write_text("<p>")
