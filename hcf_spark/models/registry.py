@@ -8,9 +8,12 @@ _CLASSES = {
     "popularity": "hcf_spark.models.popularity:Popularity",
     "item_knn": "hcf_spark.models.item_knn:ItemKnn",
     "ease": "hcf_spark.models.ease:Ease",
+    "ials": "hcf_spark.models.ials:Ials",
     "ae": "hcf_spark.models.text_ridge:TextRidge",
     "text_knn": "hcf_spark.models.text_knn:TextKnn",
+    "hybrid_knn": "hcf_spark.models.hybrid_knn:HybridKnn",
     "ease_text": "hcf_spark.models.ease_text:EaseText",
+    "ease_text_ials": "hcf_spark.models.ease_text_ials:EaseTextIals",
     "dcf": "hcf_spark.models.hcf:Dcf",
     "hcf": "hcf_spark.models.hcf:Hcf",
 }
