@@ -17,6 +17,7 @@ RUNTIME = [
     "pyyaml",
     "safetensors",
     "scipy",
+    "threadpoolctl",
     "torch>=2.11",
     "tqdm",
     "transformers>=5",

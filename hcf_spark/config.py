@@ -118,15 +118,27 @@ class TrainSettings(_Settings):
     positive_weight: Positive
 
 
+ModelName = Literal[
+    "popularity",
+    "item_knn",
+    "ease",
+    "ials",
+    "ae",
+    "text_knn",
+    "hybrid_knn",
+    "ease_text",
+    "ease_text_ials",
+    "dcf",
+    "hcf",
+]
+
+
 class EvaluationSettings(_Settings):
     cutoff: Count
     trials: Count
     max_companies: Count
     max_fit_companies: Count
-    models: Annotated[
-        list[Literal["popularity", "item_knn", "ease", "ae", "text_knn", "ease_text", "dcf", "hcf"]],
-        Field(min_length=1),
-    ]
+    models: Annotated[list[ModelName], Field(min_length=1)]
 
 
 class MlflowSettings(_Settings):

@@ -16,9 +16,12 @@ DESCRIPTIONS = {
     "popularity": "The products that most companies use, the same for everyone.",
     "item_knn": "Products only: what the companies that use the known ones use too (item-based nearest neighbours).",
     "ease": "Products only: which products go together, in closed form (EASE, Steck 2019).",
+    "ials": "Products only: company and product vectors of low rank by alternating least squares (iALS, Hu 2008).",
     "ae": "Text only: ridge regression from the text vector to the products (the paper's baseline, stage 1 alone).",
     "text_knn": "Text only: what the companies with the most similar texts use.",
+    "hybrid_knn": "Products and text: what the companies that are most similar in both use.",
     "ease_text": "Products and text: EASE with the text vector as further features, in closed form (FEASE, 2025).",
+    "ease_text_ials": "Products and text: EASE with text plus a share of iALS.",
     "dcf": "Products only: the paper's network with company vectors that start at random.",
     "hcf": "The paper's hybrid: its network with company vectors that start at the text vector.",
 }

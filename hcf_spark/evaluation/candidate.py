@@ -45,7 +45,7 @@ class Choice:
     Attributes:
         settings: the best ones by regime, warm and cold, to be given to ``fit``.
         model: fitted with them on the inner training companies.
-        trials: all that was tried, the chosen settings among them.
+        trials: all that was tried, what was chosen for each regime among them.
     """
 
     settings: SettingsByRegime

@@ -5,9 +5,12 @@ from functools import partial
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from hcf_spark.evaluation.search import Fit, SearchCandidate
+from hcf_spark.evaluation.sum_candidate import SumCandidate
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.ease import EaseStatistics
 from hcf_spark.models.ease_text import EaseTextStatistics
+from hcf_spark.models.hybrid_knn import HybridKnn
+from hcf_spark.models.ials import Ials
 from hcf_spark.models.item_knn import ItemKnnStatistics
 from hcf_spark.models.popularity import Popularity
 from hcf_spark.models.reference import Reference
@@ -43,10 +46,33 @@ def _ease_text(train: Companies, seed: int) -> Fit:
     return partial(EaseTextStatistics.of(train).fit, seed=seed)
 
 
+def _ials(train: Companies, seed: int) -> Fit:
+    return partial(Ials.fit, train, seed)
+
+
+def _hybrid_knn(train: Companies, seed: int) -> Fit:
+    return partial(HybridKnn.fit, train, Reference.of(train), seed)
+
+
 _RIDGE = FloatDistribution(0.1, 300, log=True)
 _EASE_RIDGE = FloatDistribution(0.1, 100, log=True)
 _SHARPNESS = FloatDistribution(1, 40, log=True)
 _NEIGHBOURS = IntDistribution(10, _MOST_NEIGHBOURS, log=True)
+
+_EASE_TEXT_CANDIDATE = SearchCandidate(
+    "ease_text", _ease_text, {"strength": 3.0, "text_strength": 10.0, "cold_strength": 10.0},
+    {"strength": _EASE_RIDGE, "text_strength": _RIDGE, "cold_strength": _RIDGE},
+    only_cold=["cold_strength"],
+)  # fmt: skip
+_IALS_CANDIDATE = SearchCandidate(
+    "ials", _ials, {"factors": 64, "regularization": 1.0, "alpha": 10.0, "iterations": 10},
+    {
+        "factors": IntDistribution(16, 256, log=True),
+        "regularization": FloatDistribution(0.01, 100, log=True),
+        "alpha": FloatDistribution(1, 100, log=True),
+        "iterations": IntDistribution(5, 20),
+    },
+)  # fmt: skip
 
 CLOSED_FORM = {
     candidate.name: candidate
@@ -61,13 +87,16 @@ CLOSED_FORM = {
             },
         ),
         SearchCandidate("ease", _ease, {"strength": 3.0}, {"strength": _EASE_RIDGE}),
+        _IALS_CANDIDATE,
         SearchCandidate("ae", _ae, {"strength": 10.0}, {"strength": _RIDGE}),
         SearchCandidate(
             "text_knn", _text_knn, {"k": 100, "sharpness": 10.0}, {"k": _NEIGHBOURS, "sharpness": _SHARPNESS}
         ),
         SearchCandidate(
-            "ease_text", _ease_text, {"strength": 3.0, "text_strength": 10.0, "cold_strength": 10.0},
-            {"strength": _EASE_RIDGE, "text_strength": _RIDGE, "cold_strength": _RIDGE},
+            "hybrid_knn", _hybrid_knn, {"k": 100, "sharpness": 10.0, "text_share": 0.5},
+            {"k": _NEIGHBOURS, "sharpness": _SHARPNESS, "text_share": FloatDistribution(0, 1)},
         ),
+        _EASE_TEXT_CANDIDATE,
+        SumCandidate(_EASE_TEXT_CANDIDATE, _IALS_CANDIDATE),
     )
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """Settings looked for by optuna: every candidate gets the same number of trials."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -52,13 +52,19 @@ def run_study(
     return trials
 
 
-def best_by_regime(trials: Sequence[Trial]) -> SettingsByRegime:
+def best_by_regime(trials: Sequence[Trial], only_cold: Collection[str] = ()) -> SettingsByRegime:
     """Settings of the best warm and of the best cold trial; the former for both where they do as well for cold.
 
     Of equally good trials the first is taken.
+
+    Args:
+        only_cold: settings on which the cold regime depends, and it alone: where there are any, one model serves both.
     """
     warm = max(trials, key=lambda trial: trial.warm)
     cold = max(trials, key=lambda trial: trial.cold)
+    if only_cold:
+        joint = {**warm.settings, **{key: cold.settings[key] for key in only_cold}}
+        return {"warm": joint, "cold": joint}
     return {"warm": warm.settings, "cold": (warm if warm.cold == cold.cold else cold).settings}
 
 
@@ -80,17 +86,19 @@ class SearchCandidate:
             share, such as Gram matrices, is worked out once, in ``prepare``.
         first: settings tried first.
         space: setting to the values to try.
+        only_cold: settings on which the cold regime depends, and it alone (see ``best_by_regime``).
     """
 
     name: str
     prepare: Callable[[Companies, int], Fit]
     first: Settings
     space: Space
+    only_cold: Collection[str] = ()
 
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
         prepare = cache(lambda: self.prepare(inner, search.seed))
         trials = self._search(prepare, validation, search)
-        settings = best_by_regime(trials)
+        settings = best_by_regime(trials, self.only_cold)
         return Choice(settings, fit_by_regime(prepare(), settings), trials)
 
     def search(self, inner: Companies, validation: Regimes, search: Search) -> list[Trial]:

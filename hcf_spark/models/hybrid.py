@@ -76,7 +76,8 @@ class HybridStatistics:
 
         D_j = strength m + dropout n_j, with n_j the companies of product j and m their mean: a ridge, and what dropout
         of single cells comes to (EDLAE, Steck 2020). With Q = (F'F + L)^-1, K = (X'X + D - X'F Q F'X)^-1 and
-        A = K (X'T - X'F Q F'T): B = A - K diag(A_jj / K_jj), W = Q F'(T - X B). At c = 0 this is EASE with text.
+        Y = K (X'N - X'F Q F'N): B = I - K diag(1 / K_jj) - c (Y - K diag(Y_jj / K_jj)), W = Q F'(T - X B). At c = 0
+        this is EASE with text.
 
         Args:
             strength: ridge of B, in units of m.
@@ -88,10 +89,11 @@ class HybridStatistics:
         counts, cross = self.gram.diagonal().astype(np.float64), self.text.cross
         of_products = self.text.solve(cross, text_strength, constant_strength)
         inverse = penalised_inverse(self.gram - cross.T @ of_products, strength * counts.mean() + dropout * counts)
-        text = self.text.fit(text_strength, constant_strength, offset)
-        target = self.gram - np.float32(offset) * self.neighbour_gram
-        target -= cross.T @ text.text_weights
-        weights = inverse @ target
-        weights -= inverse * (weights.diagonal() / inverse.diagonal())
+        weights = np.zeros_like(inverse)
+        if offset:
+            of_neighbours = self.text.solve(self.text.neighbour_cross, text_strength, constant_strength)
+            weights = np.float32(-offset) * (inverse @ (self.neighbour_gram - cross.T @ of_neighbours))
+        weights -= inverse * ((1 + weights.diagonal()) / inverse.diagonal())
         np.fill_diagonal(weights, 0)
+        text = self.text.fit(text_strength, constant_strength, offset)
         return Hybrid(weights, replace(text, text_weights=text.text_weights - of_products @ weights))

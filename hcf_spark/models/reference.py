@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -50,6 +51,14 @@ class Reference:
         cosines[~unit.any(axis=1)] = -np.inf
         cosines[:, ~self.unit.any(axis=1)] = -np.inf
         return cosines
+
+    def product_cosines(self, companies: Companies) -> np.ndarray:
+        """(B, C) float32 cosines of the rows of known products; 0 where one of the two has none."""
+        return (_unit_products(companies.known) @ self._unit_products.T).toarray()
+
+    @cached_property
+    def _unit_products(self) -> sp.csr_matrix:
+        return _unit_products(self.known)
 
     def nearest(self, companies: Companies, size: int, similarity: Callable[[Companies], np.ndarray]) -> Neighbours:
         """The ``size`` most similar companies, or all others if they are fewer.
@@ -109,3 +118,9 @@ class Reference:
         parts = arrays["known_data"], arrays["known_products"], arrays["known_starts"]
         known = sp.csr_matrix(parts, shape=(len(arrays["index"]), len(arrays["shares"])))
         return cls(arrays["mean"], arrays["unit"], known, arrays["index"], arrays["shares"])
+
+
+def _unit_products(known: sp.csr_matrix) -> sp.csr_matrix:
+    """0/1 rows scaled to length 1; rows of zeros stay zeros."""
+    lengths = np.sqrt(np.maximum(known.getnnz(axis=1), 1)).astype(np.float32)
+    return (sp.diags_array(1 / lengths) @ known).tocsr()

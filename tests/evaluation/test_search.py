@@ -51,6 +51,12 @@ def test_each_regime_keeps_its_own_settings_and_equally_good_ones_are_not_told_a
     assert best_by_regime(trials[1:]) == {"warm": {"a": 3}, "cold": {"a": 3}}
 
 
+def test_settings_that_only_the_cold_regime_depends_on_join_those_of_the_best_warm_trial():
+    trials = [Trial({"a": 1, "b": 1}, 0.5, 0.2), Trial({"a": 2, "b": 2}, 0.4, 0.3)]
+    joint = {"a": 1, "b": 2}
+    assert best_by_regime(trials, only_cold=["b"]) == {"warm": joint, "cold": joint}
+
+
 def test_settings_that_differ_by_regime_make_a_pair():
     full, _ = random_world(0)
     candidate = SearchCandidate("popularity", Prepared(), {"sign": 1.0}, SPACE)

@@ -27,10 +27,10 @@ def ranked(model, companies, cutoff):
 
 MODELS = (*CLOSED_FORM, "ease+ae", "ae+popularity")
 WITH_PRODUCTS = tuple(name for name in CLOSED_FORM if model_class(name).folds_in)
-WITH_TEXT = ("ae", "text_knn", "ease_text")
+WITH_TEXT = ("ae", "text_knn", "hybrid_knn", "ease_text", "ease_text_ials")
 
 
-@pytest.mark.parametrize("name", [*WITH_PRODUCTS, *WITH_TEXT, "ease+ae", "ease+popularity"])
+@pytest.mark.parametrize("name", [*dict.fromkeys(WITH_PRODUCTS + WITH_TEXT), "ease+ae", "ease+popularity"])
 def test_withheld_cell_of_the_checkerboard_comes_first(name):
     train, holdouts = checkerboard()
     first = ranked(fit(name, train), holdouts.warm.companies, 1)[:, 0]
@@ -57,8 +57,8 @@ def test_two_known_products_of_an_unseen_company_tell_its_side(name):
 @pytest.mark.parametrize("name", CLOSED_FORM)
 def test_popular_products_come_first_where_a_model_sees_nothing(name):
     train, _ = random_world(0)
-    sees_products, sees_text = name == "popularity" or not model_class(name).folds_in, name not in WITH_TEXT
-    blind = Companies(train.text * sees_text, train.known * sees_products, train.index)
+    known = unseen(train.text, train.known.shape[1]).known if name in WITH_PRODUCTS else train.known
+    blind = Companies(train.text * (name not in WITH_TEXT), known, train.index)
     counts = train.known.toarray().sum(axis=0)
     order = top_k(fit(name, train).score(blind), len(counts))
     assert (order == np.argsort(-counts, kind="stable")).all()
