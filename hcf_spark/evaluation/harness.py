@@ -110,15 +110,13 @@ def run_harness(
         bar.set_description(candidate.name)
         fitted = _fit(candidate, inner, validation, full, search)
         result = models[fitted.name] = judge(fitted)
-        for regime in REGIMES:
-            if regime not in leaders or _validation(models, leaders[regime], regime) < result.validation[regime]:
-                leaders[regime] = fitted
+        leaders = _find_leaders(leaders, fitted, models)
         logger.info(
             "%s: validation NDCG@%d warm %.4f, cold %.4f; %d trials in %.1f s, fit in %.1f s",
             *(candidate.name, search.cutoff, result.validation["warm"], result.validation["cold"]),
             *(len(fitted.trials), fitted.tune_seconds, fitted.fit_seconds),
         )
-    if _validation(models, leaders["warm"], "cold") == _validation(models, leaders["cold"], "cold"):
+    if models[leaders["warm"].name].validation["cold"] == models[leaders["cold"].name].validation["cold"]:
         leaders["cold"] = leaders["warm"]
     champion = leaders["warm"]
     if leaders["cold"] is not champion:
@@ -204,8 +202,18 @@ def _judge(
     )
 
 
-def _validation(models: dict[str, ModelResult], fitted: Fitted, regime: str) -> float:
-    return models[fitted.name].validation[regime]
+def _find_leaders(leaders: dict[str, Fitted], fitted: Fitted, models: dict[str, ModelResult]) -> dict[str, Fitted]:
+    """The model of the highest validation NDCG by regime, after one more; one that leads both before a pair of two."""
+    if not leaders:
+        return dict.fromkeys(REGIMES, fitted)
+    gains = {
+        regime: models[fitted.name].validation[regime] - models[leaders[regime].name].validation[regime]
+        for regime in REGIMES
+    }
+    is_pair = leaders["warm"] is not leaders["cold"]
+    if is_pair and min(gains.values()) >= 0:
+        return dict.fromkeys(REGIMES, fitted)
+    return {regime: fitted if gains[regime] > 0 else leaders[regime] for regime in REGIMES}
 
 
 def _leader_on_test(models: dict[str, ModelResult], regime: str, cutoff: int) -> str:

@@ -157,6 +157,11 @@ def test_a_model_as_good_as_the_winner_of_the_other_regime_is_not_paired_with_it
     assert result.winners == {"warm": "both", "cold": "both"}
 
 
+def test_a_model_as_good_as_a_pair_of_winners_is_the_champion_alone():
+    result = run([rule("x", only_warm), rule("y", only_cold), rule("both", same_parity)])
+    assert result.champion == result.champion_model.name == "both"
+
+
 def test_everything_is_chosen_on_validation_and_test_only_names_its_leader():
     inner, (full, test) = random_world(1), random_world(2)
     fair, poisoned = (run(inner=inner, full=(full, holdouts), cutoff=5) for holdouts in (test, spoil(test)))
