@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
-from implicit.cpu.als import AlternatingLeastSquares
-from threadpoolctl import threadpool_limits
 
 from hcf_spark.errors import TrainingError
 from hcf_spark.models.companies import Companies
@@ -44,6 +42,9 @@ class Ials:
         Raises:
             TrainingError: no product is used by any training company.
         """
+        from implicit.cpu.als import AlternatingLeastSquares  # here: a served model does without
+        from threadpoolctl import threadpool_limits
+
         if not train.known.nnz:
             raise TrainingError("ials: no product is used by any training company; check the filter settings")
         with threadpool_limits(1, "blas"):
