@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from hcf_spark.evaluation.blocks import ScoredHoldout, score_blocks
+from hcf_spark.evaluation.cell_counts import count_cells
 from hcf_spark.evaluation.company_metrics import company_auc_and_ap
 from hcf_spark.evaluation.metrics import (
     average_precision,
     best_f1_threshold,
-    count_cells,
     macro_precision_recall_f1,
     micro_precision_recall_f1,
     ndcg_at_k,
