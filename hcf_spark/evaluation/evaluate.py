@@ -1,6 +1,5 @@
 """One model judged on one holdout."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,16 +97,15 @@ def evaluate(scored: ScoredHoldout, cutoff: int, threshold: float) -> Metrics:
 def ndcg_and_threshold(model: Model, holdout: Holdout, cutoff: int) -> tuple[float, float]:
     """What is chosen on validation: NDCG@K, mean over companies, and the score of the best F1 over all cells."""
     scored = ScoredHoldout(model, holdout)
-    hidden_scores = np.concatenate([scores[csr_rows(block.hidden), block.hidden.indices] for block, scores in scored])
-    threshold = best_f1_threshold(count_cells(hidden_scores, (scores for _, scores in scored)))
-    return _mean_ndcg(scored, holdout, cutoff), threshold
+    ranked, hidden_scores = [], []
+    for block, scores in scored:
+        ranked.append(top_k(scores, cutoff))
+        hidden_scores.append(scores[csr_rows(block.hidden), block.hidden.indices])
+    counts = count_cells(np.concatenate(hidden_scores), (scores for _, scores in scored))
+    return float(ndcg_at_k(np.concatenate(ranked), holdout.hidden).mean()), best_f1_threshold(counts)
 
 
 def mean_ndcg(model: Model, holdout: Holdout, cutoff: int) -> float:
     """NDCG@K alone, mean over companies: what settings are chosen by."""
-    return _mean_ndcg(score_blocks(model, holdout), holdout, cutoff)
-
-
-def _mean_ndcg(blocks: Iterable[tuple[Holdout, np.ndarray]], holdout: Holdout, cutoff: int) -> float:
-    ranked = np.concatenate([top_k(scores, cutoff) for _, scores in blocks])
+    ranked = np.concatenate([top_k(scores, cutoff) for _, scores in score_blocks(model, holdout)])
     return float(ndcg_at_k(ranked, holdout.hidden).mean())

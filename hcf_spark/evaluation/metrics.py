@@ -6,8 +6,9 @@ import scipy.sparse as sp
 from hcf_spark.evaluation.cell_counts import CellCounts
 
 
-def _hits(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
-    return hidden[np.arange(len(ranked))[:, None], ranked].toarray() > 0
+def is_among(ranked: np.ndarray, cells: sp.csr_matrix) -> np.ndarray:
+    """(B, K) bool, whether each of the (B, K) ranked products is among the row's (B, P) CSR cells."""
+    return cells[np.arange(len(ranked))[:, None], ranked].toarray() > 0
 
 
 def recall_at_k(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
@@ -20,7 +21,7 @@ def recall_at_k(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
     Returns:
         (B,) float64 in [0, 1].
     """
-    return _hits(ranked, hidden).sum(axis=1) / hidden.getnnz(axis=1)
+    return is_among(ranked, hidden).sum(axis=1) / hidden.getnnz(axis=1)
 
 
 def precision_at_k(ranked: np.ndarray, hidden: sp.csr_matrix, cutoff: int) -> np.ndarray:
@@ -34,7 +35,7 @@ def precision_at_k(ranked: np.ndarray, hidden: sp.csr_matrix, cutoff: int) -> np
     Returns:
         (B,) float64 in [0, 1].
     """
-    return _hits(ranked, hidden).sum(axis=1) / cutoff
+    return is_among(ranked, hidden).sum(axis=1) / cutoff
 
 
 def ndcg_at_k(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
@@ -52,7 +53,7 @@ def ndcg_at_k(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
     size = ranked.shape[1]
     discounts = 1 / np.log2(np.arange(2, size + 2))
     ideal = np.cumsum(discounts)[np.minimum(hidden.getnnz(axis=1), size) - 1]
-    return _hits(ranked, hidden) @ discounts / ideal
+    return is_among(ranked, hidden) @ discounts / ideal
 
 
 def roc_auc(counts: CellCounts) -> float:
