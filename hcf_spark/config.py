@@ -132,6 +132,7 @@ ModelName = Literal[
     "ease_text_ials",
     "dcf",
     "hcf",
+    "fused",
 ]
 
 

@@ -30,6 +30,7 @@ from hcf_spark.summary import (
     count_split,
     describe,
     format_table,
+    format_winners,
     make_examples,
     make_metrics,
     pick_examples,
@@ -103,6 +104,7 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
     shutil.rmtree(work.parent, ignore_errors=True)
     _remove_others(folder)
     logger.info("models on test (champion by validation):\n%s", format_table(metrics, limits.cutoff))
+    logger.info("winners, with 95%% intervals:\n%s", format_winners(metrics, limits.cutoff))
     return metrics
 
 

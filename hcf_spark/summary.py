@@ -10,6 +10,7 @@ from hcf_spark.models.companies import Holdout
 from hcf_spark.models.package import ModelPackage
 from hcf_spark.models.ranking import recommend
 from hcf_spark.report.data import Example, Recommendation
+from hcf_spark.report.evidence import winner_sentence
 from hcf_spark.train.snapshot import Snapshot
 
 DESCRIPTIONS = {
@@ -23,6 +24,7 @@ DESCRIPTIONS = {
     "ease_text": "Products and text: EASE with the text vector as further features, in closed form (FEASE, 2025).",
     "ease_text_ials": "Products and text: EASE with text plus a share of iALS.",
     "dcf": "Products only: the paper's network with company vectors that start at random.",
+    "fused": "Text, text neighbours and known products in one; in each regime only where it beats the hardest rival.",
     "hcf": "The paper's hybrid: its network with company vectors that start at the text vector.",
 }
 _TEXT_SHOWN = 600
@@ -43,6 +45,7 @@ def make_metrics(dataset: Mapping[str, int | float], result: HarnessResult, seed
         "models": result.rows,
         "champion": result.champion,
         "winners": {"validation": result.winners, "test": result.leaders_on_test},
+        "baselines": result.baselines,
         "seed": seed,
     }
 
@@ -63,6 +66,13 @@ def format_table(metrics: Mapping[str, Any], cutoff: int) -> str:
         cells = "  ".join(value.rjust(len(column)) for value, column in zip(values, columns, strict=True))
         lines.append(f"{name:<{width}}{cells}{'  <- champion' if name == metrics['champion'] else ''}")
     return "\n".join(lines)
+
+
+def format_winners(metrics: Mapping[str, Any], cutoff: int) -> str:
+    """How sure the winners by validation are on test, a line for each regime, for the terminal."""
+    winners = metrics["winners"]["validation"]
+    lines = {regime: winner_sentence(metrics["models"], winners[regime], regime, cutoff) for regime in REGIMES}
+    return "\n".join(f"{regime}: {line}" for regime, line in lines.items())
 
 
 def count_split(snapshot: Snapshot) -> dict[str, int]:

@@ -16,6 +16,7 @@ from hcf_spark.summary import (
     count_split,
     describe,
     format_table,
+    format_winners,
     make_examples,
     make_metrics,
     pick_examples,
@@ -67,7 +68,9 @@ def test_metrics_are_what_the_harness_found_and_can_be_written():
     assert list(metrics["models"])[:2] == ["popularity", "ae"]
     assert metrics["models"]["ae"]["warm"] == result.models["ae"].warm.summary
     assert metrics["winners"] == {"validation": result.winners, "test": result.leaders_on_test}
+    assert metrics["baselines"] == {"warm": "ae", "cold": "ae"}
     assert json.loads(json.dumps(metrics)) == metrics
+    assert [line.split(",")[0] for line in format_winners(metrics, 3).splitlines()] == ["warm: ae", "cold: ae"]
     table = format_table(metrics, 3)
     assert table.count("\n") == len(metrics["models"])
 
@@ -87,6 +90,25 @@ def test_table_for_the_terminal():
         "popularity          0.250        0.500     0.750    0.125          0.000        0.500     0.750    0.125",
         "ease+ae             1.000        0.500     0.750    0.125          0.000        0.500     0.750    0.125"
         "  <- champion",
+    ]
+
+
+def test_winners_for_the_terminal():
+    row = {
+        "cold": {"ndcg_at_5": 0.5},
+        "warm": {"ndcg_at_5": 0.25},
+        "interval": {regime: {"ndcg_at_5": {"low": 0.2, "high": 0.6}} for regime in ("warm", "cold")},
+        "over_baseline": {
+            "warm": {"baseline": "ease", "ndcg_at_5": {"difference": 0.05, "low": 0.01, "high": 0.09}},
+            "cold": {"baseline": "ae", "ndcg_at_5": {"difference": 0.05, "low": -0.01, "high": 0.11}},
+        },
+    }
+    metrics = {"models": {"hcf": row}, "winners": {"validation": {"warm": "hcf", "cold": "hcf"}}}
+    assert format_winners(metrics, 5).splitlines() == [
+        "warm: hcf, the winner by validation, has NDCG@5 0.2500 on test (0.2000 to 0.6000); against ease, the "
+        "simple method that was best on validation: +0.0500 (+0.0100 to +0.0900).",
+        "cold: hcf, the winner by validation, has NDCG@5 0.5000 on test (0.2000 to 0.6000); against ae, the "
+        "simple method that was best on validation: no difference (-0.0100 to +0.1100).",
     ]
 
 

@@ -65,7 +65,7 @@ def probe_gains(figures: Figures, seed: int) -> dict[str, dict[str, Any]]:
         seed: of the draws.
 
     Returns:
-        Model name to precision and recall (over all cells), company_auc and company_average_precision (means over
+        Model name to precision, recall and f1 (over all cells), company_auc and company_average_precision (means over
         companies) to gain, low, high; a figure is left out where that of AE can be 0. Empty without AE.
     """
     if TEXT_ONLY not in figures:
@@ -92,6 +92,7 @@ def _probe_figures(means: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "precision": means["hits"] / np.where(means["predicted"] > 0, means["predicted"], 1),
         "recall": means["hits"] / means["hidden"],
+        "f1": 2 * means["hits"] / (means["predicted"] + means["hidden"]),
         "company_auc": means["company_auc"],
         "company_average_precision": means["company_average_precision"],
     }

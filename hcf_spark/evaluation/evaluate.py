@@ -1,16 +1,15 @@
 """One model judged on one holdout."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from hcf_spark.evaluation.blocks import ScoredHoldout, score_blocks
+from hcf_spark.evaluation.cell_counts import count_cells
 from hcf_spark.evaluation.company_metrics import company_auc_and_ap
 from hcf_spark.evaluation.metrics import (
     average_precision,
     best_f1_threshold,
-    count_cells,
     macro_precision_recall_f1,
     micro_precision_recall_f1,
     ndcg_at_k,
@@ -98,20 +97,20 @@ def evaluate(scored: ScoredHoldout, cutoff: int, threshold: float) -> Metrics:
 def ndcg_and_threshold(model: Model, holdout: Holdout, cutoff: int) -> tuple[float, float]:
     """What is chosen on validation: NDCG@K, mean over companies, and the score of the best F1 over all cells."""
     scored = ScoredHoldout(model, holdout)
-    hidden_scores = np.concatenate([scores[csr_rows(block.hidden), block.hidden.indices] for block, scores in scored])
-    threshold = best_f1_threshold(count_cells(hidden_scores, (scores for _, scores in scored)))
-    return float(_company_ndcg(scored, holdout, cutoff).mean()), threshold
+    ranked, hidden_scores = [], []
+    for block, scores in scored:
+        ranked.append(top_k(scores, cutoff))
+        hidden_scores.append(scores[csr_rows(block.hidden), block.hidden.indices])
+    counts = count_cells(np.concatenate(hidden_scores), (scores for _, scores in scored))
+    return float(ndcg_at_k(np.concatenate(ranked), holdout.hidden).mean()), best_f1_threshold(counts)
 
 
 def company_ndcg(model: Model, holdout: Holdout, cutoff: int) -> np.ndarray:
     """NDCG@K alone, (B,) float64: what settings are chosen by."""
-    return _company_ndcg(score_blocks(model, holdout), holdout, cutoff)
+    ranked = np.concatenate([top_k(scores, cutoff) for _, scores in score_blocks(model, holdout)])
+    return ndcg_at_k(ranked, holdout.hidden)
 
 
 def mean_ndcg(model: Model, holdout: Holdout, cutoff: int) -> float:
     """Mean over companies of ``company_ndcg``."""
     return float(company_ndcg(model, holdout, cutoff).mean())
-
-
-def _company_ndcg(blocks: Iterable[tuple[Holdout, np.ndarray]], holdout: Holdout, cutoff: int) -> np.ndarray:
-    return ndcg_at_k(np.concatenate([top_k(scores, cutoff) for _, scores in blocks]), holdout.hidden)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from hcf_spark.evaluation.metrics import is_among
 from hcf_spark.models.companies import Companies, Holdout
-from hcf_spark.models.ranking import csr_rows
 
 
 def exposure_at_k(ranked: np.ndarray, holdout: Holdout, train: Companies, cutoff: int) -> dict[str, float]:
@@ -21,11 +21,8 @@ def exposure_at_k(ranked: np.ndarray, holdout: Holdout, train: Companies, cutoff
         cutoff: K.
     """
     n_products = train.known.shape[1]
-    is_known = np.zeros((len(holdout), n_products), bool)
-    known = holdout.companies.known
-    is_known[csr_rows(known), known.indices] = True
     ranked = ranked[:, :cutoff]
-    shown = ranked[~np.take_along_axis(is_known, ranked, axis=1)]
+    shown = ranked[~is_among(ranked, holdout.companies.known)]
     times = np.bincount(shown, minlength=n_products)
     shares = np.maximum(train.known.getnnz(axis=0), 1) / len(train)
     return {

@@ -7,6 +7,7 @@ from hcf_spark.models.companies import Companies, Holdout
 from hcf_spark.models.text_ridge import TextRidgeStatistics
 
 _STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+_JUDGED_FOR_STRENGTH = 4000
 
 
 def probe(
@@ -20,8 +21,8 @@ def probe(
 ) -> Metrics:
     """Ridge from company vectors to products, the same for every model: ``TextRidge`` with vectors in place of text.
 
-    Its strength and its threshold are chosen on validation, with vectors of the model fitted on ``inner``; then it is
-    fitted on the vectors of ``full`` and judged on ``test``.
+    Its strength (by some of the companies, if there are many) and its threshold are chosen on validation, with vectors
+    of the model fitted on ``inner``; then it is fitted on the vectors of ``full`` and judged on ``test``.
 
     Args:
         inner_model: fitted on ``inner``.
@@ -32,7 +33,8 @@ def probe(
     """
     validation = _seen_by(inner_model, validation)
     fit = TextRidgeStatistics.of(_with_vectors(inner_model, inner)).fit
-    strength = max(_STRENGTHS, key=lambda strength: mean_ndcg(fit(strength), validation, cutoff))
+    some = validation.take(slice(None, None, -(-len(validation) // _JUDGED_FOR_STRENGTH)))
+    strength = max(_STRENGTHS, key=lambda strength: mean_ndcg(fit(strength), some, cutoff))
     _, threshold = ndcg_and_threshold(fit(strength), validation, cutoff)
     ridge = TextRidgeStatistics.of(_with_vectors(full_model, full)).fit(strength)
     return evaluate(ScoredHoldout(ridge, _seen_by(full_model, test)), cutoff, threshold)

@@ -19,14 +19,11 @@ _METRICS = {
     "recall_macro": "Recall, macro",
     "f1_macro": "F1, macro",
 }
-_PROBE_METRICS = {
-    "precision": "Precision",
-    "recall": "Recall",
+_WITHIN_COMPANIES = {
     "company_auc": "AUC per company",
     "company_average_precision": "Average precision per company",
-    "auc": "AUC",
-    "average_precision": "Average precision",
 }
+_PROBED_FIRST = ("precision", "recall", "f1")
 
 Models = Mapping[str, Mapping[str, Any]]
 
@@ -52,18 +49,23 @@ def build_metric_table(models: Models, group: str, cutoff: int) -> MetricTable |
 
     Beside a metric stands how far it is from the baseline's, where that is known.
     """
-    titles = {key.format(cutoff=cutoff): title.format(cutoff=cutoff) for key, title in _METRICS.items()}
-    return build_table(select(models, group), titles, differences(models, group))
+    return build_table(select(models, group), _titles(cutoff), differences(models, group))
 
 
-def build_probe_table(models: Models) -> MetricTable | None:
-    """The metrics of the probe that at least one model has, with the gain over those of the text alone, else None."""
-    gains = {name: model["bpdm_gain"] for name, model in models.items() if model.get("bpdm_gain")}
+def build_probe_table(models: Models, cutoff: int) -> MetricTable | None:
+    """The metrics of the probe that at least one model has, else None; beside one, its gain over the text alone."""
+    all_titles = _titles(cutoff)
+    titles = {**{key: all_titles[key] for key in _PROBED_FIRST}, **_WITHIN_COMPANIES, **all_titles}
+    gains = select(models, "bpdm_gain")
     beside = {
         key: ("gain over text alone", {name: gain(found[key]) for name, found in gains.items() if key in found})
-        for key in _PROBE_METRICS
+        for key in titles
     }
-    return build_table(select(models, "bpdm"), _PROBE_METRICS, beside)
+    return build_table(select(models, "bpdm"), titles, beside)
+
+
+def _titles(cutoff: int) -> dict[str, str]:
+    return {key.format(cutoff=cutoff): title.format(cutoff=cutoff) for key, title in _METRICS.items()}
 
 
 def select(models: Models, group: str) -> dict[str, Mapping[str, Any]]:

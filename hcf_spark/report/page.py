@@ -75,7 +75,7 @@ def render_plots(data: ReportData) -> dict[str, str]:
 
 def _metric_tables(data: ReportData) -> dict[str, MetricTable]:
     tables = {title: build_metric_table(data.models, group, data.cutoff) for group, title in _GROUPS.items()}
-    tables[_PROBE] = build_probe_table(data.models)
+    tables[_PROBE] = build_probe_table(data.models, data.cutoff)
     return {title: table for title, table in tables.items() if table is not None}
 
 

@@ -77,6 +77,7 @@ def test_gains_of_the_probe_are_shares_of_what_text_alone_gives():
     assert found.keys() == {"hcf"}
     assert found["hcf"]["precision"] == {"gain": 0.25, "low": pytest.approx(0.25), "high": pytest.approx(0.25)}
     assert found["hcf"]["recall"]["gain"] == 1.0
+    assert found["hcf"]["f1"]["gain"] == pytest.approx((2 * 4 / (16 + 8)) / (2 * 2 / (10 + 8)) - 1)
     assert found["hcf"]["company_auc"]["gain"] == 0.5
     assert found["hcf"]["company_average_precision"]["gain"] == 0.0
 

@@ -11,10 +11,10 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from hcf_spark.evaluation.cell_counts import count_cells
 from hcf_spark.evaluation.metrics import (
     average_precision,
     best_f1_threshold,
-    count_cells,
     macro_precision_recall_f1,
     micro_precision_recall_f1,
     ndcg_at_k,
@@ -64,6 +64,28 @@ def test_no_threshold_has_a_better_f1(seed):
     truth, given = judged(scores, hidden)
     best = max(f1_score(truth, given >= threshold) for threshold in np.unique(given))
     assert f1_score(truth, given >= best_f1_threshold(counted(scores, hidden))) == pytest.approx(best, abs=1e-12)
+
+
+@pytest.mark.parametrize("power", [1, 9, 30])
+@pytest.mark.parametrize("shift", [-1, 0, 1e4])
+def test_counts_are_exact_whatever_the_scores_look_like(power, shift):
+    scores, hidden = cells(0, distinct=None, companies=60)
+    scores = (np.sign(scores - 0.6) * np.abs(scores - 0.6) ** power + shift).astype(np.float32)
+    scores[0, :3] = np.finfo(np.float32).max * np.array([1, -1, 0.5], np.float32)
+    scores[1, :2] = scores[hidden].max(), scores[hidden].min()
+    counts, asked = counted(scores, hidden), np.sort(scores[np.isfinite(scores)])
+    assert (counts.thresholds == np.unique(scores[hidden])).all()
+    assert (counts.at_least == len(asked) - np.searchsorted(asked, counts.thresholds, side="left")).all()
+    assert (counts.above == len(asked) - np.searchsorted(asked, counts.thresholds, side="right")).all()
+    assert counts.n_cells == len(asked)
+
+
+@pytest.mark.parametrize("scores", [[[1, 1, 1, 1]], [[0, 1, 2, -np.inf]], [[-1e-45, 0, 1e-45, 1]]])
+def test_counts_around_a_few_scores(scores):
+    scores = np.array(scores, np.float32)
+    counts = count_cells(scores[0, 1:3], [scores])
+    assert counts.at_least.tolist() == [np.count_nonzero(scores >= value) for value in counts.thresholds]
+    assert counts.above.tolist() == [np.count_nonzero(scores > value) for value in counts.thresholds]
 
 
 def test_counts_do_not_depend_on_the_blocks():

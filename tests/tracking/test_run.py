@@ -28,7 +28,7 @@ def test_a_run_says_all_that_made_it(store):
     assert found.info.run_name == "train_model"
     params = found.data.params
     assert (params["seed"], params["train.depth"], params["evaluation.models"]) == (
-        "7", "2", "['popularity', 'ae', 'ease', 'dcf', 'hcf']",
+        "7", "2", str(config.evaluation.models),
     )  # fmt: skip
     assert "spark.master" not in params
     assert yaml.safe_load(read_text(run.info.run_id, "settings.yml")) == config.model_dump()
