@@ -65,12 +65,11 @@ _EASE_TEXT_CANDIDATE = SearchCandidate(
     only_cold=["cold_strength"],
 )  # fmt: skip
 _IALS_CANDIDATE = SearchCandidate(
-    "ials", _ials, {"factors": 64, "regularization": 1.0, "alpha": 10.0, "iterations": 10},
+    "ials", _ials, {"factors": 64, "regularization": 0.2, "alpha": 20.0, "iterations": 15},
     {
         "factors": IntDistribution(16, 256, log=True),
-        "regularization": FloatDistribution(0.01, 100, log=True),
-        "alpha": FloatDistribution(1, 100, log=True),
-        "iterations": IntDistribution(5, 20),
+        "regularization": FloatDistribution(0.03, 1, log=True),
+        "alpha": FloatDistribution(2, 100, log=True),
     },
 )  # fmt: skip
 
