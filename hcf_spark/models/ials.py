@@ -16,12 +16,12 @@ class Ials:
     """Matrix factorisation for implicit feedback (Hu, Koren and Volinsky 2008), fitted by the library ``implicit``.
 
     Score = u . y_j. For any company, u is the exact minimum of alpha sum_known (1 - u . y_j)^2 +
-    sum_others (u . y_j)^2 + regularization |u|^2 with the fitted product vectors, so that what is known now counts.
+    sum_others (u . y_j)^2 + ridge |u|^2 with the fitted product vectors, so that what is known now counts.
     A company without known products gets popularity.
 
     Attributes:
         products: Y, (P, d) float32.
-        projection: Z = Y (Y'Y + regularization I)^-1, (P, d) float32.
+        projection: Z = Y (Y'Y + ridge I)^-1, (P, d) float32.
         alpha: weight of a known cell; that of any other is 1.
         shares: (P,) float32, share of the training companies that use each product.
     """
@@ -39,6 +39,9 @@ class Ials:
     ) -> Self:
         """Alternating least squares, on one thread.
 
+        ``regularization`` is in units of alpha m, m the geometric mean of the products per company and the companies
+        per product: about the weight that a row brings, so one range serves small and large data.
+
         Raises:
             TrainingError: no product is used by any training company.
         """
@@ -47,19 +50,20 @@ class Ials:
 
         if not train.known.nnz:
             raise TrainingError("ials: no product is used by any training company; check the filter settings")
+        ridge = regularization * alpha * train.known.nnz / float(np.sqrt(np.prod(train.known.shape)))
         with threadpool_limits(1, "blas"):
             model = AlternatingLeastSquares(
-                factors=factors, regularization=regularization, alpha=alpha, iterations=iterations, num_threads=1,
+                factors=factors, regularization=ridge, alpha=alpha, iterations=iterations, num_threads=1,
                 random_state=seed,
             )  # fmt: skip
             model.fit(train.known, show_progress=False)
         shares = product_shares(train).astype(np.float32)
-        return cls.of(model.item_factors, regularization, alpha, shares)
+        return cls.of(model.item_factors, ridge, alpha, shares)
 
     @classmethod
-    def of(cls, products: np.ndarray, regularization: float, alpha: float, shares: np.ndarray) -> Self:
+    def of(cls, products: np.ndarray, ridge: float, alpha: float, shares: np.ndarray) -> Self:
         """The model with these product vectors."""
-        gram = products.T.astype(np.float64) @ products + regularization * np.eye(products.shape[1])
+        gram = products.T.astype(np.float64) @ products + ridge * np.eye(products.shape[1])
         return cls(products, np.linalg.solve(gram, products.T).T.astype(np.float32), alpha, shares)
 
     def score(self, companies: Companies) -> np.ndarray:

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from worlds import random_world, unseen
+from worlds import fit_first, random_world, unseen
 
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.companies import Companies, text_mean, unit_rows
+from hcf_spark.models.hybrid_knn import HybridKnn
 from hcf_spark.models.item_knn import ItemKnnStatistics
 from hcf_spark.models.reference import Reference
 from hcf_spark.models.text_knn import TextKnn, TextNeighbours
@@ -35,6 +37,32 @@ def test_text_knn_is_the_weighted_mean_of_the_nearest_other_companies():
     new = holdouts.cold.companies
     expected = [weighted_mean_of_nearest(unit @ row, usage, 4, 3.0) for row in unit_rows(new.text, mean)]
     np.testing.assert_allclose(text_knn(train).score(new), expected, atol=1e-6)
+
+
+def hybrid_knn(train, k=4, sharpness=3.0, text_share=0.3):
+    return HybridKnn.fit(train, Reference.of(train), 0, k, sharpness, text_share)
+
+
+def test_hybrid_knn_weighs_text_and_products_of_the_other_companies():
+    train, _ = random_world(1)
+    unit, usage = unit_rows(train.text, text_mean(train.text)), train.known.toarray()
+    expected, rows = [], np.flatnonzero(usage.any(axis=1))[[4, 1]]
+    for row in rows:
+        others, products = np.delete(unit, row, axis=0), np.delete(usage, row, axis=0)
+        lengths = np.maximum(np.linalg.norm(products, axis=1), 1) * np.linalg.norm(usage[row])
+        similarities = 0.3 * others @ unit[row] + 0.7 * products @ usage[row] / lengths
+        expected.append(weighted_mean_of_nearest(similarities, products, 4, 3.0))
+    np.testing.assert_allclose(hybrid_knn(train).score(train.take(rows)), expected, atol=1e-6)
+
+
+def test_hybrid_knn_asks_the_text_alone_or_the_products_alone_where_that_is_all_there_is():
+    train, holdouts = random_world(1)
+    cold = holdouts.cold.companies
+    np.testing.assert_allclose(hybrid_knn(train).score(cold), text_knn(train).score(cold), atol=1e-6)
+    mute = train.with_text(np.zeros_like(train.text))
+    by_products = hybrid_knn(train, text_share=0.0).score(train)
+    some = train.known.getnnz(axis=1) > 0
+    np.testing.assert_allclose(hybrid_knn(train).score(mute)[some], by_products[some], atol=1e-6)
 
 
 def test_companies_without_text_are_nobodys_neighbours():
@@ -91,8 +119,8 @@ def test_item_knn_stands_no_product_and_no_pair():
     assert (ItemKnnStatistics.of(apart).fit(5, 1.0, 0.5, seed=0).score(apart) == 0.25).all()
 
 
-@pytest.mark.parametrize("model", ["text", "item"])
-def test_vectors_of_neighbour_models_give_the_scores_back(model):
+@pytest.mark.parametrize("name", ["text_knn", "hybrid_knn", "item_knn"])
+def test_vectors_of_neighbour_models_give_the_scores_back(name):
     train, _ = random_world(1)
-    fitted = text_knn(train) if model == "text" else ItemKnnStatistics.of(train).fit(3, 1.0, 0.5, seed=0)
+    fitted = fit_first(CLOSED_FORM[name], train)
     np.testing.assert_allclose(fitted.embed(train) @ fitted.make_axes().T, fitted.score(train), atol=1e-5)
