@@ -10,6 +10,8 @@ from hcf_spark.errors import TrainingError
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.popularity import product_shares
 
+_KNOWN_AT_ONCE = 100_000
+
 
 @dataclass(frozen=True)
 class Ials:
@@ -79,14 +81,16 @@ class Ials:
         the size of S in place of d.
         """
         vectors = np.zeros((len(companies), self.products.shape[1]), np.float32)
-        known = companies.known
-        for row in np.flatnonzero(np.diff(known.indptr)):
-            own = known.indices[known.indptr[row] : known.indptr[row + 1]]
-            projection = self.projection[own]
-            kernel = np.eye(len(own), dtype=np.float32) + np.float32(self.alpha - 1) * (
-                self.products[own] @ projection.T
-            )
-            vectors[row] = self.alpha * np.linalg.solve(kernel, np.ones(len(own), np.float32)) @ projection
+        known, counts = companies.known, companies.known.getnnz(axis=1)
+        for size in np.unique(counts[counts > 0]):
+            rows = np.flatnonzero(counts == size)
+            for some in np.array_split(rows, -(-len(rows) * size // _KNOWN_AT_ONCE)):
+                own = known.indices[known.indptr[some][:, None] + np.arange(size)]
+                projection = self.projection[own]
+                kernel = np.float32(self.alpha - 1) * (self.products[own] @ projection.swapaxes(1, 2))
+                kernel += np.eye(size, dtype=np.float32)
+                solved = np.linalg.solve(kernel, np.ones((len(some), size, 1), np.float32))
+                vectors[some] = np.float32(self.alpha) * (solved.swapaxes(1, 2) @ projection)[:, 0]
         return vectors
 
     def arrays(self) -> dict[str, np.ndarray]:
