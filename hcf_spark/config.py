@@ -35,7 +35,9 @@ def _require_plain(value: Any) -> Any:
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=(), coerce_numbers_to_str=True
+    )
 
 
 class SparkSettings(_Settings):
@@ -118,11 +120,28 @@ class TrainSettings(_Settings):
     positive_weight: Positive
 
 
+ModelName = Literal[
+    "popularity",
+    "item_knn",
+    "ease",
+    "ials",
+    "ae",
+    "text_knn",
+    "hybrid_knn",
+    "ease_text",
+    "ease_text_ials",
+    "dcf",
+    "hcf",
+    "fused",
+]
+
+
 class EvaluationSettings(_Settings):
     cutoff: Count
+    trials: Count
     max_companies: Count
     max_fit_companies: Count
-    models: Annotated[list[Literal["popularity", "ae", "ease", "dcf", "hcf"]], Field(min_length=1)]
+    models: Annotated[list[ModelName], Field(min_length=1)]
 
 
 class MlflowSettings(_Settings):

@@ -10,8 +10,8 @@ from pyspark.sql import SparkSession
 
 from hcf_spark.config import TrainSettings
 from hcf_spark.errors import TrainingError
-from hcf_spark.evaluation.candidate import Choice, Trial, validation_score
-from hcf_spark.models.base import Model, Settings
+from hcf_spark.evaluation.candidate import Choice, Search, SettingsByRegime, judge_trial
+from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Companies, Regimes, text_mean
 from hcf_spark.models.hcf import Dcf, Hcf
 from hcf_spark.nn.checkpoint import load_tensors, save_tensors
@@ -51,24 +51,25 @@ class DistributedCandidate:
         """Name of the model."""
         return self._kind.name
 
-    def tune(self, inner: Companies, validation: Regimes, cutoff: int, seed: int) -> Choice:
+    def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
         """Train with early stopping; the number of epochs is what is chosen.
 
         Raises:
             TrainingError: a training process fails.
         """
-        model, outcome = self._train(inner, cutoff, seed, self._settings.max_epochs, use_validation=True)
+        model, outcome = self._train(inner, search.cutoff, search.seed, self._settings.max_epochs, use_validation=True)
         self.history = outcome["history"]
         settings = {"epochs": outcome["best_epoch"], **{name: getattr(self._settings, name) for name in _NETWORK}}
-        return Choice(settings, model, [Trial(settings, validation_score(model, validation, cutoff))])
+        trial = judge_trial(settings, model, validation, search.cutoff)
+        return Choice({"warm": settings, "cold": settings}, model, [trial])
 
-    def fit(self, full: Companies, settings: Settings, seed: int) -> Model:
-        """Train on all companies and interactions for ``settings["epochs"]``.
+    def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
+        """Train on all companies and interactions for ``settings["warm"]["epochs"]``.
 
         Raises:
             TrainingError: a training process fails.
         """
-        return self._train(full, 1, seed, settings["epochs"], use_validation=False)[0]
+        return self._train(full, 1, seed, settings["warm"]["epochs"], use_validation=False)[0]
 
     def _train(
         self, companies: Companies, cutoff: int, seed: int, epochs: int, use_validation: bool

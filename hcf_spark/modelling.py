@@ -13,7 +13,9 @@ import pandas as pd
 from pyspark.sql import SparkSession
 
 from hcf_spark.config import Config
+from hcf_spark.evaluation.candidate import Candidate, Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.evaluation.fused import FusedCandidate
 from hcf_spark.evaluation.harness import HarnessResult, run_harness
 from hcf_spark.launch import DEEP, DistributedCandidate
 from hcf_spark.log import timed
@@ -28,6 +30,7 @@ from hcf_spark.summary import (
     count_split,
     describe,
     format_table,
+    format_winners,
     make_examples,
     make_metrics,
     pick_examples,
@@ -64,18 +67,17 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
     limits = config.evaluation
     snapshot = read_snapshot(folder, manifest, limits.max_fit_companies, limits.max_companies, config.seed)
     work = output / "training" / manifest.snapshot_id
-    deep = {name: DistributedCandidate(kind, spark, folder, work, config.train) for name, kind in DEEP.items()}
-    candidates = [deep.get(name) or CLOSED_FORM[name] for name in dict.fromkeys(limits.models)]
+    candidates = make_candidates(spark, config, folder, work)
 
     matrix = MatrixReport.from_stamp(tables.stamp("company_product"))
     versions = {**matrix.input_versions, **manifest.table_versions}
     with tracked_run(config, "train_model", versions) as mlflow_run:
         with timed(logger, f"comparing {len(candidates)} models"):
+            search = Search(limits.trials, limits.cutoff, config.seed, f"sqlite:///{work / 'studies.db'}")
             result = run_harness(
-                candidates, snapshot.inner, snapshot.validation, snapshot.full, snapshot.test,
-                cutoff=limits.cutoff, seed=config.seed, progress=True,
-            )  # fmt: skip
-        curves = {name: candidate.history for name, candidate in deep.items() if name in result.models}
+                candidates, snapshot.inner, snapshot.validation, snapshot.full, snapshot.test, search, progress=True
+            )
+        curves = {each.name: each.history for each in candidates if isinstance(each, DistributedCandidate)}
         metrics = make_metrics(look.look_up_dataset(tables), result, config.seed)
         log_matrix(asdict(matrix), matrix.sizes)
         log_models(result.rows, curves)
@@ -102,7 +104,20 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
     shutil.rmtree(work.parent, ignore_errors=True)
     _remove_others(folder)
     logger.info("models on test (champion by validation):\n%s", format_table(metrics, limits.cutoff))
+    logger.info("winners, with 95%% intervals:\n%s", format_winners(metrics, limits.cutoff))
     return metrics
+
+
+def make_candidates(spark: SparkSession, config: Config, snapshot: Path, work: Path) -> list[Candidate]:
+    """The models of ``evaluation.models``, in that order.
+
+    Args:
+        snapshot: folder of the snapshot.
+        work: folder for what training keeps while it runs.
+    """
+    deep = {name: DistributedCandidate(kind, spark, snapshot, work, config.train) for name, kind in DEEP.items()}
+    known = {**CLOSED_FORM, "fused": FusedCandidate(CLOSED_FORM), **deep}
+    return [known[name] for name in dict.fromkeys(config.evaluation.models)]
 
 
 def _make_package(

@@ -10,13 +10,21 @@ from hcf_spark.models.companies import Holdout
 from hcf_spark.models.package import ModelPackage
 from hcf_spark.models.ranking import recommend
 from hcf_spark.report.data import Example, Recommendation
+from hcf_spark.report.evidence import winner_sentence
 from hcf_spark.train.snapshot import Snapshot
 
 DESCRIPTIONS = {
     "popularity": "The products that most companies use, the same for everyone.",
-    "ae": "Text only: ridge regression from the text vector to the products (the paper's baseline, stage 1 alone).",
+    "item_knn": "Products only: what the companies that use the known ones use too (item-based nearest neighbours).",
     "ease": "Products only: which products go together, in closed form (EASE, Steck 2019).",
+    "ials": "Products only: company and product vectors of low rank by alternating least squares (iALS, Hu 2008).",
+    "ae": "Text only: ridge regression from the text vector to the products (the paper's baseline, stage 1 alone).",
+    "text_knn": "Text only: what the companies with the most similar texts use.",
+    "hybrid_knn": "Products and text: what the companies that are most similar in both use.",
+    "ease_text": "Products and text: EASE with the text vector as further features, in closed form (FEASE, 2025).",
+    "ease_text_ials": "Products and text: EASE with text plus a share of iALS.",
     "dcf": "Products only: the paper's network with company vectors that start at random.",
+    "fused": "Text, text neighbours and known products in one; in each regime only where it beats the hardest rival.",
     "hcf": "The paper's hybrid: its network with company vectors that start at the text vector.",
 }
 _TEXT_SHOWN = 600
@@ -37,6 +45,7 @@ def make_metrics(dataset: Mapping[str, int | float], result: HarnessResult, seed
         "models": result.rows,
         "champion": result.champion,
         "winners": {"validation": result.winners, "test": result.leaders_on_test},
+        "baselines": result.baselines,
         "seed": seed,
     }
 
@@ -57,6 +66,13 @@ def format_table(metrics: Mapping[str, Any], cutoff: int) -> str:
         cells = "  ".join(value.rjust(len(column)) for value, column in zip(values, columns, strict=True))
         lines.append(f"{name:<{width}}{cells}{'  <- champion' if name == metrics['champion'] else ''}")
     return "\n".join(lines)
+
+
+def format_winners(metrics: Mapping[str, Any], cutoff: int) -> str:
+    """How sure the winners by validation are on test, a line for each regime, for the terminal."""
+    winners = metrics["winners"]["validation"]
+    lines = {regime: winner_sentence(metrics["models"], winners[regime], regime, cutoff) for regime in REGIMES}
+    return "\n".join(f"{regime}: {line}" for regime, line in lines.items())
 
 
 def count_split(snapshot: Snapshot) -> dict[str, int]:

@@ -9,7 +9,7 @@ from hcf_spark.config import Config
 from hcf_spark.job import run_job
 from hcf_spark.log import mask
 from hcf_spark.spark.tables import Tables
-from hcf_spark.summary import format_table
+from hcf_spark.summary import format_table, format_winners
 from hcf_spark.tracking.run import tracking_uri_of
 from jobs import build_matrix, embed_companies, load_tables, score_companies, train_model
 
@@ -22,7 +22,8 @@ def run(spark: SparkSession, config: Config) -> None:
     metrics = train_model.run(spark, config)
     score_companies.run(spark, config)
     output = Path(config.output).absolute()
-    print(f"\n{format_table(metrics, config.evaluation.cutoff)}\n")
+    cutoff = config.evaluation.cutoff
+    print(f"\n{format_table(metrics, cutoff)}\n\n{format_winners(metrics, cutoff)}\n")
     gate = metrics["model"]["gate"]
     if not gate["promoted"]:
         print(

@@ -5,6 +5,7 @@ import pytest
 from tiny_snapshot import Company, write_snapshot
 from worlds import checkerboard
 
+from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.harness import run_harness
 from hcf_spark.models.package import About, ModelPackage
@@ -15,6 +16,7 @@ from hcf_spark.summary import (
     count_split,
     describe,
     format_table,
+    format_winners,
     make_examples,
     make_metrics,
     pick_examples,
@@ -59,14 +61,16 @@ def package():
 def test_metrics_are_what_the_harness_found_and_can_be_written():
     inner, full = checkerboard(seed=1), checkerboard(seed=2)
     candidates = [CLOSED_FORM["popularity"], CLOSED_FORM["ae"]]
-    result = run_harness(candidates, *inner, *full, cutoff=3, seed=0, progress=False)
+    result = run_harness(candidates, *inner, *full, Search(trials=2, cutoff=3, seed=0), progress=False)
     metrics = make_metrics({"companies": 24}, result, seed=4)
     assert metrics["dataset"] == {"companies": 24}
     assert (metrics["champion"], metrics["seed"]) == (result.champion, 4)
     assert list(metrics["models"])[:2] == ["popularity", "ae"]
     assert metrics["models"]["ae"]["warm"] == result.models["ae"].warm.summary
     assert metrics["winners"] == {"validation": result.winners, "test": result.leaders_on_test}
+    assert metrics["baselines"] == {"warm": "ae", "cold": "ae"}
     assert json.loads(json.dumps(metrics)) == metrics
+    assert [line.split(",")[0] for line in format_winners(metrics, 3).splitlines()] == ["warm: ae", "cold: ae"]
     table = format_table(metrics, 3)
     assert table.count("\n") == len(metrics["models"])
 
@@ -86,6 +90,25 @@ def test_table_for_the_terminal():
         "popularity          0.250        0.500     0.750    0.125          0.000        0.500     0.750    0.125",
         "ease+ae             1.000        0.500     0.750    0.125          0.000        0.500     0.750    0.125"
         "  <- champion",
+    ]
+
+
+def test_winners_for_the_terminal():
+    row = {
+        "cold": {"ndcg_at_5": 0.5},
+        "warm": {"ndcg_at_5": 0.25},
+        "interval": {regime: {"ndcg_at_5": {"low": 0.2, "high": 0.6}} for regime in ("warm", "cold")},
+        "over_baseline": {
+            "warm": {"baseline": "ease", "ndcg_at_5": {"difference": 0.05, "low": 0.01, "high": 0.09}},
+            "cold": {"baseline": "ae", "ndcg_at_5": {"difference": 0.05, "low": -0.01, "high": 0.11}},
+        },
+    }
+    metrics = {"models": {"hcf": row}, "winners": {"validation": {"warm": "hcf", "cold": "hcf"}}}
+    assert format_winners(metrics, 5).splitlines() == [
+        "warm: hcf, the winner by validation, has NDCG@5 0.2500 on test (0.2000 to 0.6000); against ease, the "
+        "simple method that was best on validation: +0.0500 (+0.0100 to +0.0900).",
+        "cold: hcf, the winner by validation, has NDCG@5 0.5000 on test (0.2000 to 0.6000); against ae, the "
+        "simple method that was best on validation: no difference (-0.0100 to +0.1100).",
     ]
 
 

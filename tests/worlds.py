@@ -49,3 +49,34 @@ def random_world(seed, n_companies=60, n_products=15, n_judged=20, dimension=5):
     train = Companies(text[:n_companies], sp.csr_matrix((usage - hidden)[:n_companies]), np.arange(n_companies))
     warm = Holdout(train.take(slice(n_judged)), sp.csr_matrix(hidden[:n_judged]))
     return train, Regimes(warm, Holdout(unseen(text[n_companies:], n_products), sp.csr_matrix(usage[n_companies:])))
+
+
+def fit_first(candidate, train):
+    """The candidate's model with the settings it tries first."""
+    return candidate.fit(train, {"warm": candidate.first, "cold": candidate.first}, seed=0)
+
+
+def telling_world(seed, spoil=None, n_companies=400, n_products=60, n_judged=120, n_groups=6):
+    """Companies of some groups that prefer products of their own, a few very popular; the text tells the group.
+
+    Args:
+        spoil: (usage, text, random) to the usage and text to go on with, before anything is withheld.
+
+    Returns:
+        (training companies, warm and cold holdouts).
+    """
+    random = np.random.default_rng(seed)
+    group = random.integers(n_groups, size=n_companies + n_judged)
+    own = group[:, None] == np.arange(n_products) % n_groups
+    chance = 0.3 / np.arange(1, n_products + 1) ** 0.5
+    usage = (random.random(own.shape) < chance * np.where(own, 4, 0.3)).astype(np.float32)
+    text = (np.eye(n_groups, 16)[group] + 0.2 * random.standard_normal((len(group), 16))).astype(np.float32)
+    if spoil is not None:
+        usage, text = spoil(usage, text, random)
+    usage[np.arange(len(usage)), random.integers(0, 3, len(usage))] = 1
+    hidden = usage * (random.random(usage.shape) < 0.3)
+    hidden[n_judged:] = 0
+    enough = np.flatnonzero((hidden[:n_judged] > 0).any(axis=1))
+    train = Companies(text[:n_companies], sp.csr_matrix((usage - hidden)[:n_companies]), np.arange(n_companies))
+    warm = Holdout(train.take(enough), sp.csr_matrix(hidden[enough]))
+    return train, Regimes(warm, Holdout(unseen(text[n_companies:], n_products), sp.csr_matrix(usage[n_companies:])))

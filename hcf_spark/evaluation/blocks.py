@@ -10,6 +10,7 @@ from hcf_spark.models.companies import Companies, Holdout
 from hcf_spark.models.ranking import csr_rows
 
 _CELLS = 4_000_000
+_CELLS_KEPT = 100_000_000
 
 
 def _row_blocks(companies: Companies) -> Iterator[slice]:
@@ -30,6 +31,26 @@ def score_blocks(model: Model, holdout: Holdout) -> Iterator[tuple[Holdout, np.n
         known = block.companies.known
         scores[csr_rows(known), known.indices] = -np.inf
         yield block, scores
+
+
+class ScoredHoldout:
+    """A model's scores of a holdout, to be gone through more than once.
+
+    Each pass gives the blocks of ``score_blocks``, to be left as they are. They are worked out once and kept where all
+    of them take 400 MB at most, else worked out again on each pass.
+
+    Raises:
+        TrainingError: a score is not finite.
+    """
+
+    def __init__(self, model: Model, holdout: Holdout) -> None:
+        self.holdout = holdout
+        self._model = model
+        fits = holdout.hidden.shape[0] * holdout.hidden.shape[1] <= _CELLS_KEPT
+        self._kept = list(score_blocks(model, holdout)) if fits else None
+
+    def __iter__(self) -> Iterator[tuple[Holdout, np.ndarray]]:
+        return score_blocks(self._model, self.holdout) if self._kept is None else iter(self._kept)
 
 
 def embed_by_blocks(model: Model, companies: Companies) -> np.ndarray:

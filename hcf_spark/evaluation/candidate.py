@@ -1,6 +1,6 @@
 """A kind of model as the harness sees it: tuned on validation, then fitted on all training companies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,13 +8,34 @@ from hcf_spark.evaluation.evaluate import mean_ndcg
 from hcf_spark.models.base import Model, Settings
 from hcf_spark.models.companies import Companies, Regimes
 
+SettingsByRegime = dict[str, Settings]
+
+
+@dataclass(frozen=True)
+class Search:
+    """How settings are looked for, the same for every candidate.
+
+    Attributes:
+        trials: settings tried, at most.
+        cutoff: K of the NDCG@K that settings are chosen by.
+        seed: of every random choice.
+        storage: URL of the database that keeps the optuna studies, so that a search goes on where it was broken off;
+            None keeps nothing.
+    """
+
+    trials: int
+    cutoff: int
+    seed: int
+    storage: str | None = None
+
 
 @dataclass(frozen=True)
 class Trial:
-    """Settings that were tried, and their ``validation_score``."""
+    """Settings that were tried, and the validation NDCG@K of each regime."""
 
     settings: Settings
-    score: float
+    warm: float
+    cold: float
 
 
 @dataclass(frozen=True)
@@ -22,12 +43,12 @@ class Choice:
     """What a candidate settled on.
 
     Attributes:
-        settings: the chosen ones, to be given to ``fit``.
+        settings: the best ones by regime, warm and cold, to be given to ``fit``.
         model: fitted with them on the inner training companies.
-        trials: all that was tried, the chosen settings among them.
+        trials: all that was tried, what was chosen for each regime among them.
     """
 
-    settings: Settings
+    settings: SettingsByRegime
     model: Model
     trials: Sequence[Trial]
 
@@ -37,54 +58,21 @@ class Candidate(Protocol):
 
     @property
     def name(self) -> str:
-        """The name of its models."""
+        """What the model is called."""
 
-    def tune(self, inner: Companies, validation: Regimes, cutoff: int, seed: int) -> Choice:
-        """Choose settings by ``validation_score``; the same seed gives the same choice.
+    def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
+        """Choose settings by validation NDCG@K; the same seed gives the same choice.
 
         Args:
             inner: the training companies less what validation withholds; all that may be fitted on.
             validation: companies of ``inner`` with products to find (warm), and companies outside it (cold).
-            cutoff: K of the ranking metrics.
         """
 
-    def fit(self, full: Companies, settings: Settings, seed: int) -> Model:
+    def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
         """The model with these settings, fitted on all training companies; the same seed gives the same model."""
 
 
-def validation_score(model: Model, validation: Regimes, cutoff: int) -> float:
-    """Mean of the warm and the cold NDCG@K: one model has to serve both regimes."""
-    return (mean_ndcg(model, validation.warm, cutoff) + mean_ndcg(model, validation.cold, cutoff)) / 2
-
-
-Fit = Callable[..., Model]
-
-
-@dataclass(frozen=True)
-class GridCandidate:
-    """A model with few settings, each of them tried.
-
-    Attributes:
-        name: of its models.
-        prepare: (training companies, seed) to a function of the settings that gives the fitted model; what all settings
-            share, such as Gram matrices, is worked out once, in ``prepare``.
-        grid: the settings to try, at least one; of equally good ones the first is taken.
-    """
-
-    name: str
-    prepare: Callable[[Companies, int], Fit]
-    grid: Sequence[Settings]
-
-    def tune(self, inner: Companies, validation: Regimes, cutoff: int, seed: int) -> Choice:
-        fit = self.prepare(inner, seed)
-        trials, best = [], None
-        for settings in self.grid:
-            model = fit(**settings)
-            trial = Trial(settings, validation_score(model, validation, cutoff))
-            trials.append(trial)
-            if best is None or trial.score > best[0].score:
-                best = trial, model
-        return Choice(best[0].settings, best[1], trials)
-
-    def fit(self, full: Companies, settings: Settings, seed: int) -> Model:
-        return self.prepare(full, seed)(**settings)
+def judge_trial(settings: Settings, model: Model, validation: Regimes, cutoff: int) -> Trial:
+    """The trial of settings that gave ``model``."""
+    warm, cold = (mean_ndcg(model, holdout, cutoff) for holdout in (validation.warm, validation.cold))
+    return Trial(settings, warm, cold)

@@ -1,15 +1,24 @@
-"""The closed-form models as candidates, with the settings to try."""
+"""The models that need no training processes, as candidates, with the settings to try."""
 
 from functools import partial
 
-from hcf_spark.evaluation.candidate import Fit, GridCandidate
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from hcf_spark.evaluation.search import Fit, SearchCandidate
+from hcf_spark.evaluation.sum_candidate import SumCandidate
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.ease import EaseStatistics
+from hcf_spark.models.ease_text import EaseTextStatistics
+from hcf_spark.models.hybrid_knn import HybridKnn
+from hcf_spark.models.ials import Ials
+from hcf_spark.models.item_knn import ItemKnnStatistics
 from hcf_spark.models.popularity import Popularity
+from hcf_spark.models.reference import Reference
+from hcf_spark.models.text_knn import TextKnn, TextNeighbours
 from hcf_spark.models.text_ridge import TextRidgeStatistics
 
-RIDGE_GRID = [{"strength": strength} for strength in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)]
-EASE_GRID = [{"strength": strength} for strength in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)]
+_MOST_NEIGHBOURS = 600
+_REMEMBERED_NEIGHBOURS = 30_000_000
 
 
 def _popularity(train: Companies, seed: int) -> Fit:
@@ -24,11 +33,69 @@ def _ease(train: Companies, seed: int) -> Fit:
     return partial(EaseStatistics.of(train).fit, seed=seed)
 
 
+def _item_knn(train: Companies, seed: int) -> Fit:
+    return partial(ItemKnnStatistics.of(train).fit, seed=seed)
+
+
+def _text_knn(train: Companies, seed: int) -> Fit:
+    neighbours = TextNeighbours(Reference.of(train), _MOST_NEIGHBOURS, _REMEMBERED_NEIGHBOURS)
+    return partial(TextKnn.fit, train, neighbours, seed)
+
+
+def _ease_text(train: Companies, seed: int) -> Fit:
+    return partial(EaseTextStatistics.of(train).fit, seed=seed)
+
+
+def _ials(train: Companies, seed: int) -> Fit:
+    return partial(Ials.fit, train, seed)
+
+
+def _hybrid_knn(train: Companies, seed: int) -> Fit:
+    return partial(HybridKnn.fit, train, Reference.of(train), seed)
+
+
+_RIDGE = FloatDistribution(0.1, 300, log=True)
+_EASE_RIDGE = FloatDistribution(0.1, 100, log=True)
+_SHARPNESS = FloatDistribution(1, 40, log=True)
+_NEIGHBOURS = IntDistribution(10, _MOST_NEIGHBOURS, log=True)
+
+_EASE_TEXT_CANDIDATE = SearchCandidate(
+    "ease_text", _ease_text, {"strength": 3.0, "text_strength": 10.0, "cold_strength": 10.0},
+    {"strength": _EASE_RIDGE, "text_strength": _RIDGE, "cold_strength": _RIDGE},
+    only_cold=["cold_strength"],
+)  # fmt: skip
+_IALS_CANDIDATE = SearchCandidate(
+    "ials", _ials, {"factors": 128, "regularization": 0.07, "alpha": 40.0, "iterations": 15},
+    {
+        "factors": IntDistribution(16, 256, log=True),
+        "regularization": FloatDistribution(0.03, 1, log=True),
+        "alpha": FloatDistribution(3, 200, log=True),
+    },
+)  # fmt: skip
+
 CLOSED_FORM = {
     candidate.name: candidate
     for candidate in (
-        GridCandidate("popularity", _popularity, [{}]),
-        GridCandidate("ae", _ae, RIDGE_GRID),
-        GridCandidate("ease", _ease, EASE_GRID),
+        SearchCandidate("popularity", _popularity, {}, {}),
+        SearchCandidate(
+            "item_knn", _item_knn, {"k": 100, "shrinkage": 10.0, "exponent": 0.5},
+            {
+                "k": IntDistribution(5, 1000, log=True),
+                "shrinkage": FloatDistribution(0.1, 300, log=True),
+                "exponent": FloatDistribution(0.2, 0.8),
+            },
+        ),
+        SearchCandidate("ease", _ease, {"strength": 3.0}, {"strength": _EASE_RIDGE}),
+        _IALS_CANDIDATE,
+        SearchCandidate("ae", _ae, {"strength": 10.0}, {"strength": _RIDGE}),
+        SearchCandidate(
+            "text_knn", _text_knn, {"k": 100, "sharpness": 10.0}, {"k": _NEIGHBOURS, "sharpness": _SHARPNESS}
+        ),
+        SearchCandidate(
+            "hybrid_knn", _hybrid_knn, {"k": 100, "sharpness": 10.0, "text_share": 0.5},
+            {"k": _NEIGHBOURS, "sharpness": _SHARPNESS, "text_share": FloatDistribution(0, 1)},
+        ),
+        _EASE_TEXT_CANDIDATE,
+        SumCandidate(_EASE_TEXT_CANDIDATE, _IALS_CANDIDATE),
     )
-}
+}  # fmt: skip

@@ -10,16 +10,22 @@ from typing import Any
 from tqdm import tqdm
 
 from hcf_spark.errors import DataError
-from hcf_spark.evaluation.candidate import Candidate, Trial
-from hcf_spark.evaluation.evaluate import Metrics, evaluate
+from hcf_spark.evaluation.blocks import ScoredHoldout
+from hcf_spark.evaluation.candidate import Candidate, Search, SettingsByRegime, Trial
+from hcf_spark.evaluation.companies_for_products import evaluate_companies
+from hcf_spark.evaluation.comparison import best_baseline
+from hcf_spark.evaluation.evaluate import evaluate, ndcg_and_threshold
+from hcf_spark.evaluation.evidence import gather_evidence
+from hcf_spark.evaluation.exposure import exposure_at_k
+from hcf_spark.evaluation.model_result import REGIMES, ModelResult
 from hcf_spark.evaluation.probe import probe
-from hcf_spark.models.base import Model, Settings
+from hcf_spark.evaluation.slices import slice_ranking
+from hcf_spark.models.base import Model
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies, Regimes
 
 logger = logging.getLogger(__name__)
 
-REGIMES = ("warm", "cold")
 _CURE = {
     "warm": "raise split.warm_share or lower split.min_products_to_hide",
     "cold": "raise split.cold_share",
@@ -30,50 +36,13 @@ _CURE = {
 class Fitted:
     """A model as tuned on the inner companies and as fitted on all training companies, with the same settings."""
 
+    name: str
     inner: Model
     full: Model
-    settings: Settings
+    settings: SettingsByRegime
     trials: Sequence[Trial]
     tune_seconds: float
     fit_seconds: float
-
-
-@dataclass(frozen=True)
-class ModelResult:
-    """How a model did.
-
-    Attributes:
-        warm: on companies seen in training, test.
-        cold: on companies held out whole, test.
-        bpdm: the paper's probe of its company vectors, warm test.
-        validation: NDCG@K per regime of the model fitted on the inner companies; what winners are chosen by.
-        settings: the chosen ones.
-        trials: all that was tried on validation.
-        tune_seconds: spent on trials.
-        fit_seconds: spent on the fit to all training companies.
-    """
-
-    warm: Metrics
-    cold: Metrics
-    bpdm: Metrics
-    validation: dict[str, float]
-    settings: Settings
-    trials: Sequence[Trial]
-    tune_seconds: float
-    fit_seconds: float
-
-    def row(self) -> dict[str, Any]:
-        """All of it but the figures per company, as plain values."""
-        return {
-            "warm": self.warm.summary,
-            "cold": self.cold.summary,
-            "bpdm": self.bpdm.summary,
-            "validation": self.validation,
-            "settings": dict(self.settings),
-            "trials": [{"settings": dict(trial.settings), "score": trial.score} for trial in self.trials],
-            "tune_seconds": self.tune_seconds,
-            "fit_seconds": self.fit_seconds,
-        }
 
 
 @dataclass(frozen=True)
@@ -84,6 +53,9 @@ class HarnessResult:
         models: result by model name, in the candidates' order, the champion's last if it is made of two.
         winners: regime to the model of the highest validation NDCG.
         leaders_on_test: regime to the model of the highest test NDCG; to be named in a report, never to choose by.
+        baselines: regime to the simple candidate of the highest validation NDCG; None if no candidate is simple.
+        evidence: by model name, the intervals of its test figures (``interval``), of how far they are from those of the
+            regime's baseline (``over_baseline``), and of how much more than text its vectors tell (``bpdm_gain``).
         champion: the winner of both regimes, or the pair of winners.
         champion_model: the champion, fitted on all training companies.
     """
@@ -91,13 +63,15 @@ class HarnessResult:
     models: dict[str, ModelResult]
     winners: dict[str, str]
     leaders_on_test: dict[str, str]
+    baselines: dict[str, str | None]
+    evidence: dict[str, dict[str, Any]]
     champion: str
     champion_model: Model
 
     @property
     def rows(self) -> dict[str, dict[str, Any]]:
-        """``ModelResult.row`` by model name."""
-        return {name: result.row() for name, result in self.models.items()}
+        """``ModelResult.row`` with the evidence, by model name."""
+        return {name: {**result.row(), **self.evidence[name]} for name, result in self.models.items()}
 
 
 def run_harness(
@@ -106,8 +80,7 @@ def run_harness(
     validation: Regimes,
     full: Companies,
     test: Regimes,
-    cutoff: int,
-    seed: int,
+    search: Search,
     progress: bool,
 ) -> HarnessResult:
     """Tune, fit and judge every candidate, and name the champion.
@@ -120,8 +93,7 @@ def run_harness(
         validation: the holdouts of ``inner``.
         full: all training companies.
         test: the holdouts of ``full``.
-        cutoff: K of the ranking metrics.
-        seed: reaches every random choice of the candidates.
+        search: how settings are looked for; its cutoff is that of all ranking metrics.
         progress: show a bar, on a terminal.
 
     Raises:
@@ -130,34 +102,41 @@ def run_harness(
     """
     for split, regimes in (("validation", validation), ("test", test)):
         _require_companies(split, regimes)
-    judge = partial(_judge, inner=inner, validation=validation, full=full, test=test, cutoff=cutoff)
+    judge = partial(_judge, inner=inner, validation=validation, full=full, test=test, cutoff=search.cutoff)
     models: dict[str, ModelResult] = {}
     leaders: dict[str, Fitted] = {}
     bar = tqdm(candidates, disable=None if progress else True)
     for candidate in bar:
         bar.set_description(candidate.name)
-        fitted = _fit(candidate, inner, validation, full, cutoff, seed)
-        result = models[fitted.full.name] = judge(fitted)
-        for regime in REGIMES:
-            if regime not in leaders or _validation(models, leaders[regime], regime) < result.validation[regime]:
-                leaders[regime] = fitted
+        fitted = _fit(candidate, inner, validation, full, search)
+        result = models[fitted.name] = judge(fitted)
+        leaders = _find_leaders(leaders, fitted, models)
         logger.info(
             "%s: validation NDCG@%d warm %.4f, cold %.4f; %d trials in %.1f s, fit in %.1f s",
-            *(candidate.name, cutoff, result.validation["warm"], result.validation["cold"]),
+            *(candidate.name, search.cutoff, result.validation["warm"], result.validation["cold"]),
             *(len(fitted.trials), fitted.tune_seconds, fitted.fit_seconds),
         )
-    if _validation(models, leaders["warm"], "cold") == _validation(models, leaders["cold"], "cold"):
+    if models[leaders["warm"].name].validation["cold"] == models[leaders["cold"].name].validation["cold"]:
         leaders["cold"] = leaders["warm"]
     champion = leaders["warm"]
     if leaders["cold"] is not champion:
         champion = _pair(leaders["warm"], leaders["cold"])
-        models[champion.full.name] = judge(champion)
-    logger.info("champion by validation: %s", champion.full.name)
+        models[champion.name] = judge(champion)
+    logger.info("champion by validation: %s", champion.name)
+    baselines = {
+        regime: best_baseline(
+            [candidate.name for candidate in candidates],
+            {name: result.validation[regime] for name, result in models.items()},
+        )
+        for regime in REGIMES
+    }
     return HarnessResult(
         models=models,
-        winners={regime: leaders[regime].full.name for regime in REGIMES},
-        leaders_on_test={regime: _leader_on_test(models, regime, cutoff) for regime in REGIMES},
-        champion=champion.full.name,
+        winners={regime: leaders[regime].name for regime in REGIMES},
+        leaders_on_test={regime: _leader_on_test(models, regime, search.cutoff) for regime in REGIMES},
+        baselines=baselines,
+        evidence=gather_evidence(models, baselines, test.warm, search),
+        champion=champion.name,
         champion_model=champion.full,
     )
 
@@ -170,21 +149,27 @@ def _require_companies(split: str, regimes: Regimes) -> None:
             )
 
 
-def _fit(
-    candidate: Candidate, inner: Companies, validation: Regimes, full: Companies, cutoff: int, seed: int
-) -> Fitted:
+def _fit(candidate: Candidate, inner: Companies, validation: Regimes, full: Companies, search: Search) -> Fitted:
     start = time.perf_counter()
-    choice = candidate.tune(inner, validation, cutoff, seed)
+    choice = candidate.tune(inner, validation, search)
     tuned = time.perf_counter()
-    model = candidate.fit(full, choice.settings, seed)
-    return Fitted(choice.model, model, choice.settings, choice.trials, tuned - start, time.perf_counter() - tuned)
+    return Fitted(
+        name=candidate.name,
+        inner=choice.model,
+        full=candidate.fit(full, choice.settings, search.seed),
+        settings=choice.settings,
+        trials=choice.trials,
+        tune_seconds=tuned - start,
+        fit_seconds=time.perf_counter() - tuned,
+    )
 
 
 def _pair(warm: Fitted, cold: Fitted) -> Fitted:
     return Fitted(
-        inner=ByRegime(warm.inner, cold.inner),
-        full=ByRegime(warm.full, cold.full),
-        settings={"warm": warm.settings, "cold": cold.settings},
+        name=f"{warm.name}+{cold.name}",
+        inner=ByRegime.of(warm.inner, cold.inner),
+        full=ByRegime.of(warm.full, cold.full),
+        settings={"warm": warm.settings["warm"], "cold": cold.settings["cold"]},
         trials=(),
         tune_seconds=warm.tune_seconds + cold.tune_seconds,
         fit_seconds=warm.fit_seconds + cold.fit_seconds,
@@ -194,15 +179,22 @@ def _pair(warm: Fitted, cold: Fitted) -> Fitted:
 def _judge(
     fitted: Fitted, inner: Companies, validation: Regimes, full: Companies, test: Regimes, cutoff: int
 ) -> ModelResult:
-    on_validation, on_test = {}, {}
+    on_validation, on_test, companies, exposure, slices = {}, {}, {}, {}, {}
     for regime in REGIMES:
-        on_validation[regime] = evaluate(fitted.inner, getattr(validation, regime), cutoff).summary
-        threshold = on_validation[regime]["threshold"]
-        on_test[regime] = evaluate(fitted.full, getattr(test, regime), cutoff, threshold)
+        holdout = getattr(test, regime)
+        on_validation[regime], threshold = ndcg_and_threshold(fitted.inner, getattr(validation, regime), cutoff)
+        scored = ScoredHoldout(fitted.full, holdout)
+        on_test[regime] = evaluate(scored, cutoff, threshold)
+        companies[f"companies_{regime}"] = evaluate_companies(scored, cutoff)
+        exposure[regime] = exposure_at_k(on_test[regime].ranked, holdout, full, cutoff)
+        slices[regime] = slice_ranking(on_test[regime].ranked, holdout, full, cutoff)
     return ModelResult(
         **on_test,
+        **companies,
         bpdm=probe(fitted.inner, inner, validation.warm, fitted.full, full, test.warm, cutoff),
-        validation={regime: on_validation[regime][f"ndcg_at_{cutoff}"] for regime in REGIMES},
+        exposure=exposure,
+        slices=slices,
+        validation=on_validation,
         settings=fitted.settings,
         trials=fitted.trials,
         tune_seconds=fitted.tune_seconds,
@@ -210,8 +202,18 @@ def _judge(
     )
 
 
-def _validation(models: dict[str, ModelResult], fitted: Fitted, regime: str) -> float:
-    return models[fitted.full.name].validation[regime]
+def _find_leaders(leaders: dict[str, Fitted], fitted: Fitted, models: dict[str, ModelResult]) -> dict[str, Fitted]:
+    """The model of the highest validation NDCG by regime, after one more; one that leads both before a pair of two."""
+    if not leaders:
+        return dict.fromkeys(REGIMES, fitted)
+    gains = {
+        regime: models[fitted.name].validation[regime] - models[leaders[regime].name].validation[regime]
+        for regime in REGIMES
+    }
+    is_pair = leaders["warm"] is not leaders["cold"]
+    if is_pair and min(gains.values()) >= 0:
+        return dict.fromkeys(REGIMES, fitted)
+    return {regime: fitted if gains[regime] > 0 else leaders[regime] for regime in REGIMES}
 
 
 def _leader_on_test(models: dict[str, ModelResult], regime: str, cutoff: int) -> str:

@@ -1,14 +1,14 @@
-"""Ranking metrics per company, and exact cell metrics from counts that are added up block by block."""
-
-from collections.abc import Iterable
-from dataclasses import dataclass
+"""Ranking metrics per company, and exact metrics over all cells from their counts."""
 
 import numpy as np
 import scipy.sparse as sp
 
+from hcf_spark.evaluation.cell_counts import CellCounts
 
-def _hits(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
-    return hidden[np.arange(len(ranked))[:, None], ranked].toarray() > 0
+
+def is_among(ranked: np.ndarray, cells: sp.csr_matrix) -> np.ndarray:
+    """(B, K) bool, whether each of the (B, K) ranked products is among the row's (B, P) CSR cells."""
+    return cells[np.arange(len(ranked))[:, None], ranked].toarray() > 0
 
 
 def recall_at_k(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
@@ -21,7 +21,21 @@ def recall_at_k(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
     Returns:
         (B,) float64 in [0, 1].
     """
-    return _hits(ranked, hidden).sum(axis=1) / hidden.getnnz(axis=1)
+    return is_among(ranked, hidden).sum(axis=1) / hidden.getnnz(axis=1)
+
+
+def precision_at_k(ranked: np.ndarray, hidden: sp.csr_matrix, cutoff: int) -> np.ndarray:
+    """Hidden products among the K ranked, by K, even where fewer than K products were left to rank.
+
+    Args:
+        ranked: (B, min(K, P)) product indices, from ``top_k``.
+        hidden: (B, P) CSR.
+        cutoff: K.
+
+    Returns:
+        (B,) float64 in [0, 1].
+    """
+    return is_among(ranked, hidden).sum(axis=1) / cutoff
 
 
 def ndcg_at_k(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
@@ -39,49 +53,7 @@ def ndcg_at_k(ranked: np.ndarray, hidden: sp.csr_matrix) -> np.ndarray:
     size = ranked.shape[1]
     discounts = 1 / np.log2(np.arange(2, size + 2))
     ideal = np.cumsum(discounts)[np.minimum(hidden.getnnz(axis=1), size) - 1]
-    return _hits(ranked, hidden) @ discounts / ideal
-
-
-@dataclass(frozen=True)
-class CellCounts:
-    """How all cells lie around the hidden ones; enough for exact AUC, average precision and the best threshold.
-
-    Attributes:
-        thresholds: (T,) float32, the distinct scores of hidden cells, ascending.
-        hidden: (T,) int64, hidden cells with exactly that score.
-        at_least: (T,) int64, cells with that score or a higher one.
-        above: (T,) int64, cells with a higher score.
-        n_cells: cells in all.
-    """
-
-    thresholds: np.ndarray
-    hidden: np.ndarray
-    at_least: np.ndarray
-    above: np.ndarray
-    n_cells: int
-
-    @property
-    def hidden_at_least(self) -> np.ndarray:
-        """(T,) int64, hidden cells with that score or a higher one."""
-        return np.cumsum(self.hidden[::-1])[::-1]
-
-
-def count_cells(hidden_scores: np.ndarray, blocks: Iterable[np.ndarray]) -> CellCounts:
-    """Count the cells around the hidden scores; one block of scores is held at a time.
-
-    Args:
-        hidden_scores: scores of all hidden cells, float32.
-        blocks: (B, P) float32 scores, -inf at known cells (which don't count); hidden cells among them.
-    """
-    thresholds, hidden = np.unique(hidden_scores, return_counts=True)
-    at_least, above = np.zeros_like(hidden), np.zeros_like(hidden)
-    n_cells = 0
-    for block in blocks:
-        ordered = np.sort(block, axis=None)
-        n_cells += ordered.size - int(np.searchsorted(ordered, -np.inf, side="right"))
-        at_least += ordered.size - np.searchsorted(ordered, thresholds, side="left")
-        above += ordered.size - np.searchsorted(ordered, thresholds, side="right")
-    return CellCounts(thresholds, hidden, at_least, above, n_cells)
+    return is_among(ranked, hidden) @ discounts / ideal
 
 
 def roc_auc(counts: CellCounts) -> float:

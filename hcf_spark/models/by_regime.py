@@ -8,7 +8,7 @@ import numpy as np
 
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Companies, unit_rows
-from hcf_spark.models.registry import model_class
+from hcf_spark.models.parts import pack_parts, unpack_part
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class ByRegime:
     def name(self) -> str:
         return f"{self.warm.name}+{self.cold.name}"
 
+    @classmethod
+    def of(cls, warm: Model, cold: Model) -> Self:
+        """The pair of a model's warm part and another's cold part, where they have parts."""
+        return cls(warm.warm if type(warm) is cls else warm, cold.cold if type(cold) is cls else cold)
+
     def score(self, companies: Companies) -> np.ndarray:
         """(B, P) float32, each row from the model of its regime."""
         scores = np.empty(companies.known.shape, np.float32)
@@ -41,23 +46,12 @@ class ByRegime:
         return np.hstack([_unit(part.embed(companies)) for part in (self.warm, self.cold)])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The parts' arrays, as ``warm/<name>/<array>`` and ``cold/<name>/<array>``."""
-        return {
-            f"{regime}/{part.name}/{key}": array
-            for regime, part in (("warm", self.warm), ("cold", self.cold))
-            for key, array in part.arrays().items()
-        }
+        return pack_parts(warm=self.warm, cold=self.cold)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        return cls(_part(arrays, "warm"), _part(arrays, "cold"))
+        return cls(unpack_part(arrays, "warm"), unpack_part(arrays, "cold"))
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
     return unit_rows(vectors, np.zeros(vectors.shape[1], np.float32))
-
-
-def _part(arrays: Mapping[str, np.ndarray], regime: str) -> Model:
-    own = {key.split("/", 2)[2]: array for key, array in arrays.items() if key.startswith(f"{regime}/")}
-    name = next(key.split("/", 2)[1] for key in arrays if key.startswith(f"{regime}/"))
-    return model_class(name).from_arrays(own)

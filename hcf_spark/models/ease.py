@@ -1,7 +1,8 @@
 """EASE: what the known products alone say, in closed form."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import ClassVar, Self
 
 import numpy as np
@@ -10,10 +11,10 @@ import scipy.sparse as sp
 
 from hcf_spark.errors import TrainingError
 from hcf_spark.models.companies import Companies
-from hcf_spark.models.popularity import product_shares
+from hcf_spark.models.popularity import product_shares, shares_at_level
 from hcf_spark.models.score_axes import score_axes
 
-_VECTOR_SIZE = 256
+_MIRRORED_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,15 @@ class Ease:
         weights: B, (P, P) float32.
         fallback: (P,) float32, popularity at the level of the scores: share of the training companies times
             (mean score / mean share) over the training companies, so that one threshold can serve both kinds of rows.
-        axes: V, (P, d) float32, the top right singular directions of the training companies' scores, d = min(256, P).
+        make_axes: gives V, (P, d) float32, the top right singular directions of the training companies' scores,
+            d = min(256, P); only asked when a vector is, since a trial has no use for it.
     """
 
     name: ClassVar[str] = "ease"
     folds_in: ClassVar[bool] = True
     weights: np.ndarray
     fallback: np.ndarray
-    axes: np.ndarray
+    make_axes: Callable[[], np.ndarray]
 
     def score(self, companies: Companies) -> np.ndarray:
         """(B, P) float32, x B; an estimate of the 0/1 cell, not held to [0, 1]."""
@@ -44,14 +46,14 @@ class Ease:
 
     def embed(self, companies: Companies) -> np.ndarray:
         """(B, d) float32, u = V's; u . V_j is nearly the score of product j."""
-        return self.score(companies) @ self.axes
+        return self.score(companies) @ self.make_axes()
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"weights": self.weights, "fallback": self.fallback, "axes": self.axes}
+        return {"weights": self.weights, "fallback": self.fallback, "axes": self.make_axes()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        return cls(**arrays)
+        return cls(arrays["weights"], arrays["fallback"], lambda: arrays["axes"])
 
 
 @dataclass(frozen=True)
@@ -78,16 +80,12 @@ class EaseStatistics:
         m is the mean diagonal of X'X, so one grid of strengths serves small and large data.
         """
         weights = ease_weights(self.gram, strength * float(np.mean(self.gram.diagonal())))
-        level = (self.shares @ weights).sum() / self.shares.sum()
-        fallback = self.shares * (level if level > 0 else 1)
-        axes = score_axes(self.known, weights, min(_VECTOR_SIZE, len(weights)), seed)
-        return Ease(weights, fallback.astype(np.float32), axes)
+        axes = cache(partial(score_axes, [(self.known, weights)], seed))
+        return Ease(weights, shares_at_level(self.shares, weights), axes)
 
 
 def ease_weights(gram: np.ndarray, ridge: float) -> np.ndarray:
     """Steck 2019, equation 8: K = (G + ridge I)^-1, B = I - K diag(1 / K_jj).
-
-    The inverse is taken in float64, in place (Cholesky): at most 16 bytes a cell at once beside ``gram``.
 
     Args:
         gram: G, (P, P) float32.
@@ -96,17 +94,43 @@ def ease_weights(gram: np.ndarray, ridge: float) -> np.ndarray:
     Returns:
         B, (P, P) float32, zero diagonal.
     """
-    penalised = np.array(gram, np.float64, order="F")
+    weights = penalised_inverse(gram, ridge)
+    weights /= -weights.diagonal().copy()
+    np.fill_diagonal(weights, 0)
+    return weights
+
+
+def penalised_inverse(gram: np.ndarray, ridge: float | np.ndarray) -> np.ndarray:
+    """K = (G + diag ridge)^-1.
+
+    It is taken in place (Cholesky), in float32: the condition number is at most 1 + trace(G) / ridge, which is
+    P / strength for a Gram matrix of 0/1 data. 4 bytes a cell are held beside ``gram``.
+
+    Args:
+        gram: G, (P, P) float32, symmetric.
+        ridge: above 0; one for all products, or (P,).
+
+    Returns:
+        K, (P, P) float32.
+
+    Raises:
+        TrainingError: there is no inverse.
+    """
+    penalised = np.array(gram.T, np.float32, order="F")
     penalised[np.diag_indices_from(penalised)] += ridge
     try:
         factor = scipy.linalg.cholesky(penalised, lower=True, overwrite_a=True, check_finite=False)
     except np.linalg.LinAlgError as error:
         raise TrainingError("ease: no product is used by any training company; check the filter settings") from error
-    lower, _ = scipy.linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)
-    diagonal = lower.diagonal().copy()
-    weights = lower.astype(np.float32, order="C")
-    del penalised, factor, lower
-    weights += np.tril(weights, -1).T
-    weights /= -diagonal.astype(np.float32)
-    np.fill_diagonal(weights, 0)
-    return weights
+    lower, _ = scipy.linalg.lapack.spotri(factor, lower=True, overwrite_c=True)
+    return _mirrored(lower.T)
+
+
+def _mirrored(upper: np.ndarray) -> np.ndarray:
+    """The symmetric matrix of an upper triangle, made in place."""
+    for start in range(0, len(upper), _MIRRORED_ROWS):
+        stop = start + _MIRRORED_ROWS
+        upper[start:stop, :start] = upper[:start, start:stop].T
+        square = upper[start:stop, start:stop]
+        square[:] = np.triu(square) + np.triu(square, 1).T
+    return upper

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+import scipy.sparse as sp
 
 from hcf_spark.models.companies import Companies
 
@@ -13,6 +14,19 @@ def product_shares(train: Companies) -> np.ndarray:
     """(P,) float64 in [0, 1], the share of the training companies that use each product."""
     counts = np.bincount(train.known.indices, weights=train.known.data, minlength=train.known.shape[1])
     return counts / max(len(train), 1)
+
+
+def shares_at_level(shares: np.ndarray, weights: np.ndarray | sp.csr_matrix) -> np.ndarray:
+    """(P,) float32, popularity at the level of the scores x W: shares times mean score over mean share of training.
+
+    One threshold can then serve rows that are scored and rows for which popularity stands in.
+
+    Args:
+        shares: (P,) float64, of ``product_shares``.
+        weights: W, (P, P) float32.
+    """
+    level = (shares @ weights).sum() / max(shares.sum(), np.finfo(np.float64).tiny)
+    return (shares * (level if level > 0 else 1)).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,9 @@
 import numpy as np
 import scipy.sparse as sp
 
+_GROUP = 16
+_WIDE = 2
+
 
 def top_k(scores: np.ndarray, cutoff: int) -> np.ndarray:
     """The products of the K highest scores of each row, best first; equal scores in product order.
@@ -13,16 +16,32 @@ def top_k(scores: np.ndarray, cutoff: int) -> np.ndarray:
     Returns:
         (B, min(K, P)) int64 product indices.
     """
-    n_products = scores.shape[1]
-    size = min(cutoff, n_products)
-    last = np.partition(scores, n_products - size, axis=1)[:, n_products - size, None]
-    above = scores > last
-    tied = scores == last
-    room = size - above.sum(axis=1, keepdims=True)
-    chosen = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= room))
-    products = np.nonzero(chosen)[1].reshape(len(scores), size)
+    products = _highest(scores, min(cutoff, scores.shape[1]))
     order = np.argsort(-np.take_along_axis(scores, products, axis=1), axis=1, kind="stable")
     return np.take_along_axis(products, order, axis=1)
+
+
+def _highest(scores: np.ndarray, size: int) -> np.ndarray:
+    """(B, size) int64, the columns that ``top_k`` ranks, in ascending order.
+
+    They lie in the ``size`` groups of neighbouring columns with the highest maxima (of equal ones the first), so that
+    in wide rows most columns are only looked at for the maximum of their group.
+    """
+    width = scores.shape[1]
+    if width > _WIDE * _GROUP * size:
+        maxima = np.maximum.reduceat(scores, np.arange(0, width, _GROUP), axis=1)
+        columns = _highest(maxima, size)[:, :, None] * _GROUP + np.arange(_GROUP)
+        columns = columns.reshape(len(scores), -1)
+        candidates = np.take_along_axis(scores, np.minimum(columns, width - 1), axis=1)
+        candidates[columns >= width] = -np.inf
+        return np.take_along_axis(columns, _highest(candidates, size), axis=1)
+    last = np.partition(scores, width - size, axis=1)[:, width - size, None]
+    chosen = scores >= last
+    crowded = np.flatnonzero(np.count_nonzero(chosen, axis=1) > size)
+    above, tied = scores[crowded] > last[crowded], scores[crowded] == last[crowded]
+    room = size - above.sum(axis=1, keepdims=True)
+    chosen[crowded] = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= room))
+    return np.flatnonzero(chosen).reshape(len(scores), size) - np.arange(len(scores))[:, None] * width
 
 
 def csr_rows(matrix: sp.csr_matrix) -> np.ndarray:

@@ -6,8 +6,18 @@ from hcf_spark.models.base import Model
 
 _CLASSES = {
     "popularity": "hcf_spark.models.popularity:Popularity",
-    "ae": "hcf_spark.models.text_ridge:TextRidge",
+    "item_knn": "hcf_spark.models.item_knn:ItemKnn",
     "ease": "hcf_spark.models.ease:Ease",
+    "ials": "hcf_spark.models.ials:Ials",
+    "ae": "hcf_spark.models.text_ridge:TextRidge",
+    "text_knn": "hcf_spark.models.text_knn:TextKnn",
+    "hybrid_knn": "hcf_spark.models.hybrid_knn:HybridKnn",
+    "ease_text": "hcf_spark.models.ease_text:EaseText",
+    "neighbour_ridge": "hcf_spark.models.neighbour_ridge:NeighbourRidge",
+    "hybrid": "hcf_spark.models.hybrid:Hybrid",
+    "blend": "hcf_spark.models.fused:Blend",
+    "fused": "hcf_spark.models.fused:Fused",
+    "ease_text_ials": "hcf_spark.models.ease_text_ials:EaseTextIals",
     "dcf": "hcf_spark.models.hcf:Dcf",
     "hcf": "hcf_spark.models.hcf:Hcf",
 }

@@ -74,5 +74,5 @@ class TextRidgeStatistics:
         grid of plain numbers serves all sizes.
         """
         penalised = self.gram + strength * np.eye(len(self.gram))
-        weights = scipy.linalg.solve(penalised, self.cross, assume_a="pos")
+        weights = scipy.linalg.cho_solve(scipy.linalg.cho_factor(penalised), self.cross)
         return TextRidge(self.mean, weights.astype(np.float32), self.shares.astype(np.float32))

@@ -83,8 +83,9 @@ class ReportData:
         run: where the numbers come from.
         dataset: companies, products, interactions, density of the matrix.
         cutoff: K of the ranking metrics, and of their names below.
-        models: name to ``{"warm": {recall_at_K, ndcg_at_K, auc, average_precision, precision, recall, ...},
-            "cold": {...}, "bpdm": {...}, "fit_seconds": s, "settings": {...}}``, each of which may be missing.
+        models: name to what ``HarnessResult.rows`` has of a model: ``{"warm": {recall_at_K, ndcg_at_K, auc, ...},
+            "cold": {...}, "companies_warm": {...}, "bpdm": {...}, "over_baseline": {...}, "slices": {...},
+            "fit_seconds": s, "settings": {...}, ...}``, each of which may be missing.
         champion: name of the model chosen for use; None: there is none.
         winners_validation: regime to the name of the model with the highest NDCG@K on validation.
         winners_test: regime to the name of the model with the highest NDCG@K on test.

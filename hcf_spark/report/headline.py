@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hcf_spark.report.data import Regime, ReportData
+from hcf_spark.report.evidence import winner_sentence
 
 REGIMES: tuple[Regime, ...] = ("warm", "cold")
 POPULARITY = "popularity"
@@ -22,6 +23,7 @@ class Result:
         recall: on test, of the best there.
         behind: NDCG on test of the champion, the best on validation and popularity, if not level with the best.
         validation_was_wrong: the best on validation is not level with the best on test.
+        evidence: how sure the best on validation is, with intervals.
         champion_is_first: the champion is the best on test, or level with it, as a champion made of two models can be.
     """
 
@@ -32,6 +34,7 @@ class Result:
     recall: float | None
     behind: dict[str, float | None]
     validation_was_wrong: bool
+    evidence: str | None
     champion_is_first: bool
 
 
@@ -69,6 +72,7 @@ def _result(data: ReportData, regime: Regime) -> Result:
         recall=_value(data, best, regime, "recall"),
         behind={name: _value(data, name, regime, "ndcg") for name in named if not is_level(name)},
         validation_was_wrong=chosen is not None and not is_level(chosen),
+        evidence=None if chosen is None else winner_sentence(data.models, chosen, regime, data.cutoff),
         champion_is_first=data.champion is not None and is_level(data.champion),
     )
 

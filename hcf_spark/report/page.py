@@ -7,8 +7,9 @@ from markupsafe import Markup
 
 from hcf_spark.report import charts, formats
 from hcf_spark.report.data import ReportData
+from hcf_spark.report.detail_tables import build_detail_tables
 from hcf_spark.report.headline import REGIMES, build_results, champion_verdict
-from hcf_spark.report.metric_table import build_metric_table
+from hcf_spark.report.metric_table import MetricTable, build_metric_table, build_probe_table
 from hcf_spark.report.svg import standalone
 from hcf_spark.report.usage import summarise_usage
 
@@ -17,8 +18,10 @@ _SHOWN_CHARACTERS = 400
 _GROUPS = {
     "warm": "Warm: companies with some known products",
     "cold": "Cold: companies known by their text alone",
-    "bpdm": "BPDM: what the company vectors hold",
+    "companies_warm": "Warm, the other way round: companies for a product",
+    "companies_cold": "Cold, the other way round: companies for a product",
 }
+_PROBE = "BPDM: what the company vectors hold"
 
 
 def render_report(data: ReportData) -> str:
@@ -41,10 +44,12 @@ def render_report(data: ReportData) -> str:
         verdict=champion_verdict(data, results),
         quarantined=_rows_set_aside(data),
         usage=summarise_usage(data.products_per_company, data.companies_per_product),
-        metric_tables={
-            title: table
-            for group, title in _GROUPS.items()
-            if (table := build_metric_table(data.models, group, data.cutoff)) is not None
+        metric_tables=_metric_tables(data),
+        has_gains=any(model.get("bpdm_gain") for model in data.models.values()),
+        detail_tables={
+            f"{regime.capitalize()}: {title}": table
+            for regime in REGIMES
+            for title, table in build_detail_tables(data.models, regime, data.cutoff).items()
         },
         density_chart=charts.draw_density(data.steps),
         usage_charts=_drawn(
@@ -66,6 +71,12 @@ def render_plots(data: ReportData) -> dict[str, str]:
         **{f"training_{number}": chart for number, chart in enumerate(charts.draw_curves(data.curves), start=1)},
     }
     return {f"{name}.svg": standalone(chart, style) for name, chart in drawn.items() if chart is not None}
+
+
+def _metric_tables(data: ReportData) -> dict[str, MetricTable]:
+    tables = {title: build_metric_table(data.models, group, data.cutoff) for group, title in _GROUPS.items()}
+    tables[_PROBE] = build_probe_table(data.models, data.cutoff)
+    return {title: table for title, table in tables.items() if table is not None}
 
 
 def _drawn(*drawings: Markup | None) -> list[Markup]:

@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 PACKAGE = "package"
-_REQUIRED = ("mlflow", "numpy", "pandas", "scipy", "torch", "transformers", "safetensors")
-_ALSO = ("pydantic", "pyyaml")
+_REQUIRED = (
+    "mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "scipy", "torch", "transformers",
+)  # fmt: skip
 _NOT_THERE = {
     "RESOURCE_DOES_NOT_EXIST",
     "NOT_FOUND",
@@ -72,7 +73,7 @@ def register(name: str, package: Path, encoder: Path, signature: ModelSignature,
         code_paths=[str(Path(hcf_spark.__file__).parent)],
         signature=signature,
         input_example=input_example,
-        pip_requirements=[*[f"{package}=={versions[package]}" for package in _REQUIRED], *_ALSO],
+        pip_requirements=[f"{package}=={versions[package]}" for package in _REQUIRED],
         registered_model_name=name,
     )
     version = str(info.registered_model_version)

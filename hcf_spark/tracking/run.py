@@ -15,7 +15,7 @@ from hcf_spark.log import MASKED, is_secret, mask
 
 PACKAGES = (
     "hcf_spark", "pyspark", "delta-spark", "petastorm", "pyarrow", "numpy", "pandas", "scipy", "torch",
-    "transformers", "safetensors", "mlflow",
+    "transformers", "safetensors", "mlflow", "pydantic", "pyyaml",
 )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def log_models(rows: Mapping[str, Mapping[str, Any]], curves: Mapping[str, Seque
         label = name.replace("+", "_and_")
         metrics = {
             f"{label}.{part}.{key}": value
-            for part in ("warm", "cold", "bpdm", "validation")
+            for part in ("warm", "cold", "companies_warm", "companies_cold", "bpdm", "validation")
             for key, value in row[part].items()
         }
         metrics[f"{label}.fit_seconds"] = row["fit_seconds"]

@@ -9,6 +9,7 @@ import pytest
 from tiny_snapshot import Company, checkerboard_shards, write_snapshot
 
 from hcf_spark.errors import TrainingError
+from hcf_spark.evaluation.candidate import Search
 from hcf_spark.launch import DistributedCandidate
 from hcf_spark.models.hcf import Dcf, Hcf
 from hcf_spark.nn.checkpoint import load_tensors
@@ -40,7 +41,9 @@ def tune(spark, snapshot, make_config, tmp_path):
         config = make_config(*WHOLE_BATCH, *overrides)
         found = read_snapshot(folder, Manifest.read(folder), 100, 100, config.seed)
         candidate = DistributedCandidate(kind, spark, folder, tmp_path / work, config.train)
-        return candidate, candidate.tune(found.inner, found.validation, config.evaluation.cutoff, config.seed)
+        return candidate, candidate.tune(
+            found.inner, found.validation, Search(1, config.evaluation.cutoff, config.seed)
+        )
 
     return tune
 
@@ -70,7 +73,8 @@ def test_two_processes_on_the_driver_equal_one(tune, tmp_path, monkeypatch, kind
     assert_same_weights(tmp_path / "two" / f"{kind.name}-inner", tmp_path / "one" / f"{kind.name}-inner")
     np.testing.assert_allclose(without_seconds(two.history), without_seconds(one.history), rtol=1e-4)
     assert chosen.settings == expected.settings
-    assert chosen.trials[0].score == pytest.approx(max(np.mean(record[1:]) for record in without_seconds(two.history)))
+    best = max(np.mean(record[1:]) for record in without_seconds(two.history))
+    assert (chosen.trials[0].warm + chosen.trials[0].cold) / 2 == pytest.approx(best)
 
 
 def test_an_executor_each_equals_one_process(tune, tmp_path, snapshot, in_this_process):
@@ -92,14 +96,13 @@ def test_tuned_on_inner_then_fitted_on_everything_for_as_many_epochs(
 ):
     candidate, chosen = tune(Hcf, "work")
     assert len(candidate.history) == 4
-    assert chosen.settings["epochs"] == 1 + int(
-        np.argmax([np.mean(row[1:]) for row in without_seconds(candidate.history)])
-    )
+    epochs = chosen.settings["warm"]["epochs"]
+    assert epochs == 1 + int(np.argmax([np.mean(row[1:]) for row in without_seconds(candidate.history)]))
     full = read_snapshot(snapshot, Manifest.read(snapshot), 100, 100, 0).full
     model = candidate.fit(full, chosen.settings, seed=0)
     assert model.score(full).shape == (12, 8)
     _, about = load_tensors(tmp_path / "work" / "hcf-full" / BEST)
-    assert about["epoch"] == chosen.settings["epochs"]
+    assert about["epoch"] == epochs
     assert len(candidate.history) == 4
 
 

@@ -7,20 +7,23 @@ import scipy.sparse as sp
 from worlds import checkerboard, random_world
 
 from hcf_spark.errors import DataError
-from hcf_spark.evaluation.candidate import GridCandidate
+from hcf_spark.evaluation.blocks import ScoredHoldout
+from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
-from hcf_spark.evaluation.evaluate import evaluate
+from hcf_spark.evaluation.evaluate import evaluate, ndcg_and_threshold
 from hcf_spark.evaluation.harness import run_harness
+from hcf_spark.evaluation.search import SearchCandidate
 from hcf_spark.models.companies import Holdout, Regimes
 from hcf_spark.models.popularity import Popularity
 
-CANDIDATES = tuple(CLOSED_FORM.values())
+CANDIDATES = tuple(CLOSED_FORM[name] for name in ("popularity", "ae", "ease"))
 
 
 def run(candidates=CANDIDATES, inner=None, full=None, cutoff=3):
     inner, validation = inner or checkerboard(seed=1)
     full, test = full or checkerboard(seed=2)
-    return run_harness(candidates, inner, validation, full, test, cutoff, seed=0, progress=False)
+    search = Search(trials=4, cutoff=cutoff, seed=0)
+    return run_harness(candidates, inner, validation, full, test, search, progress=False)
 
 
 def figures(result):
@@ -56,7 +59,7 @@ class Rule:
 
 
 def rule(name, function):
-    return GridCandidate(name, lambda train, seed: lambda: Rule(name, function), [{}])
+    return SearchCandidate(name, lambda train, seed: lambda: Rule(name, function), {}, {})
 
 
 def same_parity(companies):
@@ -77,20 +80,57 @@ def test_rows_hold_every_figure_and_can_be_written_as_json():
     assert list(result.rows)[:3] == ["popularity", "ae", "ease"]
     for row in json.loads(json.dumps(result.rows)).values():
         assert row.keys() == {
-            "warm", "cold", "bpdm", "validation", "settings", "trials", "tune_seconds", "fit_seconds",
+            "warm", "cold", "companies_warm", "companies_cold", "bpdm", "bpdm_gain", "exposure", "slices", "interval",
+            "over_baseline", "validation", "settings", "trials", "tune_seconds", "fit_seconds",
         }  # fmt: skip
         for part in ("warm", "cold", "bpdm"):
             assert row[part].keys() >= {"recall_at_3", "ndcg_at_3", "auc", "average_precision", "precision", "recall"}
-    assert len(result.rows["ease"]["trials"]) == len(CLOSED_FORM["ease"].grid)
+    assert len(result.rows["ease"]["trials"]) == 4
 
 
 def test_models_are_tuned_on_inner_and_judged_fitted_on_full():
     inner, full = random_world(1), random_world(2)
     result = run([CLOSED_FORM["popularity"]], inner, full, cutoff=5)
-    threshold = evaluate(Popularity.fit(inner[0]), inner[1].cold, 5).summary["threshold"]
-    expected = evaluate(Popularity.fit(full[0]), full[1].cold, 5, threshold)
+    ndcg, threshold = ndcg_and_threshold(Popularity.fit(inner[0]), inner[1].cold, 5)
+    expected = evaluate(ScoredHoldout(Popularity.fit(full[0]), full[1].cold), 5, threshold)
+    assert result.models["popularity"].validation["cold"] == ndcg
     assert result.models["popularity"].cold.summary == expected.summary
     assert (result.champion_model.shares == Popularity.fit(full[0]).shares).all()
+
+
+def test_every_model_is_compared_with_the_simple_candidate_that_is_best_on_validation():
+    result = run(
+        [rule("bad", lambda companies: -same_parity(companies)), rule("x", only_warm), rule("fused", same_parity)]
+    )
+    assert result.baselines == {"warm": "x", "cold": "bad"}
+    rows = result.rows
+    over = rows["fused"]["over_baseline"]
+    assert over.keys() == {"warm", "cold", "companies_warm", "companies_cold"}
+    assert over["warm"]["ndcg_at_3"] == {"difference": 0.0, "low": 0.0, "high": 0.0}
+    cold = rows["fused"]["cold"]["ndcg_at_3"] - rows["bad"]["cold"]["ndcg_at_3"]
+    assert over["cold"]["baseline"] == over["companies_cold"]["baseline"] == "bad"
+    assert over["cold"]["ndcg_at_3"]["difference"] == cold > 0
+    assert over["cold"]["ndcg_at_3"].keys() == over["companies_cold"]["recall_at_3"].keys()
+    assert rows["bad"]["interval"]["warm"]["recall_at_3"] == {"low": 0.0, "high": 0.0}
+
+
+def test_the_gain_of_company_vectors_is_over_those_of_the_text_alone():
+    inner, full = random_world(1), random_world(2)
+    rows = run([CLOSED_FORM["popularity"], CLOSED_FORM["ae"]], inner, full, cutoff=5).rows
+    assert rows["ae"]["bpdm_gain"] == {}
+    gain = rows["popularity"]["bpdm_gain"]["precision"]
+    assert gain["gain"] == pytest.approx(rows["popularity"]["bpdm"]["precision"] / rows["ae"]["bpdm"]["precision"] - 1)
+    assert gain["low"] <= gain["gain"] <= gain["high"]
+    assert run([CLOSED_FORM["popularity"]], inner, full, cutoff=5).rows["popularity"]["bpdm_gain"] == {}
+
+
+def test_companies_are_found_for_products_and_the_test_is_cut_in_slices():
+    rows = run([rule("good", same_parity), rule("bad", lambda companies: -same_parity(companies))]).rows
+    assert rows["good"]["companies_cold"] == {"products": 12, "recall_at_3": 1.0, "ndcg_at_3": 1.0}
+    assert rows["bad"]["companies_cold"]["ndcg_at_3"] < 1
+    assert rows["good"]["slices"]["warm"]["known_products"]["3-5"]["companies"] == 24
+    assert rows["good"]["slices"]["cold"].keys() == {"known_products", "popularity"}
+    assert rows["good"]["exposure"]["warm"].keys() == {"coverage_at_3", "gini_at_3", "novelty_at_3"}
 
 
 def test_one_model_that_wins_both_regimes_is_the_champion_alone():
@@ -115,6 +155,11 @@ def test_a_model_as_good_as_the_winner_of_the_other_regime_is_not_paired_with_it
     result = run([rule("cold_only", only_cold), rule("both", same_parity)])
     assert result.champion == "both"
     assert result.winners == {"warm": "both", "cold": "both"}
+
+
+def test_a_model_as_good_as_a_pair_of_winners_is_the_champion_alone():
+    result = run([rule("x", only_warm), rule("y", only_cold), rule("both", same_parity)])
+    assert result.champion == result.champion_model.name == "both"
 
 
 def test_everything_is_chosen_on_validation_and_test_only_names_its_leader():
@@ -151,7 +196,7 @@ def test_every_candidate_gets_the_seed():
         seeds.append(seed)
         return lambda: Popularity.fit(train)
 
-    run([GridCandidate("popularity", prepare, [{}])])
+    run([SearchCandidate("popularity", prepare, {}, {})])
     assert seeds == [0, 0]
 
 

@@ -11,10 +11,10 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from hcf_spark.evaluation.cell_counts import count_cells
 from hcf_spark.evaluation.metrics import (
     average_precision,
     best_f1_threshold,
-    count_cells,
     macro_precision_recall_f1,
     micro_precision_recall_f1,
     ndcg_at_k,
@@ -66,6 +66,28 @@ def test_no_threshold_has_a_better_f1(seed):
     assert f1_score(truth, given >= best_f1_threshold(counted(scores, hidden))) == pytest.approx(best, abs=1e-12)
 
 
+@pytest.mark.parametrize("power", [1, 9, 30])
+@pytest.mark.parametrize("shift", [-1, 0, 1e4])
+def test_counts_are_exact_whatever_the_scores_look_like(power, shift):
+    scores, hidden = cells(0, distinct=None, companies=60)
+    scores = (np.sign(scores - 0.6) * np.abs(scores - 0.6) ** power + shift).astype(np.float32)
+    scores[0, :3] = np.finfo(np.float32).max * np.array([1, -1, 0.5], np.float32)
+    scores[1, :2] = scores[hidden].max(), scores[hidden].min()
+    counts, asked = counted(scores, hidden), np.sort(scores[np.isfinite(scores)])
+    assert (counts.thresholds == np.unique(scores[hidden])).all()
+    assert (counts.at_least == len(asked) - np.searchsorted(asked, counts.thresholds, side="left")).all()
+    assert (counts.above == len(asked) - np.searchsorted(asked, counts.thresholds, side="right")).all()
+    assert counts.n_cells == len(asked)
+
+
+@pytest.mark.parametrize("scores", [[[1, 1, 1, 1]], [[0, 1, 2, -np.inf]], [[-1e-45, 0, 1e-45, 1]]])
+def test_counts_around_a_few_scores(scores):
+    scores = np.array(scores, np.float32)
+    counts = count_cells(scores[0, 1:3], [scores])
+    assert counts.at_least.tolist() == [np.count_nonzero(scores >= value) for value in counts.thresholds]
+    assert counts.above.tolist() == [np.count_nonzero(scores > value) for value in counts.thresholds]
+
+
 def test_counts_do_not_depend_on_the_blocks():
     scores, hidden = cells(0)
     whole, rows = counted(scores, hidden, rows_per_block=1000), counted(scores, hidden, rows_per_block=1)
@@ -97,6 +119,15 @@ def test_precision_recall_f1_equal_scikit_learn(average, ours, threshold):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_top_k_equals_a_full_stable_sort(seed, cutoff):
     scores, _ = cells(seed)
+    assert (top_k(scores, cutoff) == np.argsort(-scores, axis=1, kind="stable")[:, :cutoff]).all()
+
+
+@pytest.mark.parametrize("cutoff", [1, 3, 20])
+@pytest.mark.parametrize("products", [640, 1999])
+@pytest.mark.parametrize("distinct", [2, 40, None])
+def test_top_k_of_wide_rows_equals_a_full_stable_sort(distinct, products, cutoff):
+    scores, _ = cells(0, distinct, companies=6, products=products)
+    scores[0], scores[1, 2:] = 1.0, -np.inf
     assert (top_k(scores, cutoff) == np.argsort(-scores, axis=1, kind="stable")[:, :cutoff]).all()
 
 

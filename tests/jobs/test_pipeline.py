@@ -17,7 +17,7 @@ from jobs import run_pipeline, train_model
 
 pytestmark = pytest.mark.spark
 
-MODELS = ["popularity", "ae", "ease", "dcf", "hcf"]
+MODELS = load_config().evaluation.models
 FIGURES = {"recall_at_20", "ndcg_at_20", "auc", "average_precision", "precision", "recall"}
 
 
@@ -74,9 +74,9 @@ def test_metrics_have_the_shape_that_was_asked_for(metrics):
     assert metrics["dataset"].keys() == {"companies", "products", "interactions", "density"}
     assert metrics["seed"] == 0
     names = list(metrics["models"])
-    assert names[:5] == MODELS
+    assert names[: len(MODELS)] == MODELS
     assert metrics["champion"] in names
-    assert names[5:] in ([], [metrics["champion"]])
+    assert names[len(MODELS) :] in ([], [metrics["champion"]])
     for row in metrics["models"].values():
         assert row.keys() >= {"warm", "cold", "bpdm", "fit_seconds"}
         for part in ("warm", "cold"):
@@ -97,9 +97,12 @@ def test_dataset_is_what_the_matrix_holds(metrics, spark, config):
 
 def test_the_end_of_the_run_is_a_table_and_where_things_are(printed, metrics, config):
     lines = [line for line in printed.splitlines() if line.strip()]
-    *table, report, tables, store = lines[-len(metrics["models"]) - 4 :]
+    *table, warm, cold, report, tables, store = lines[-len(metrics["models"]) - 6 :]
     assert [line.split()[0] for line in table[1:]] == list(metrics["models"])
     assert [line.split()[0] for line in table if line.endswith("<- champion")] == [metrics["champion"]]
+    winners = metrics["winners"]["validation"]
+    assert warm.startswith(f"warm: {winners['warm']}, the winner by validation")
+    assert cold.startswith(f"cold: {winners['cold']}, the winner by validation")
     assert Path(report.removeprefix("report:").strip()).read_text() != ""
     assert (Path(tables.removeprefix("tables:").split(" and ")[0].strip()) / "_delta_log").is_dir()
     assert f"sqlite:///{config.output}/mlflow.db" in store

@@ -10,6 +10,7 @@ from hcf_spark.errors import TrainingError
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies, text_mean, unit_rows
 from hcf_spark.models.ease import EaseStatistics, ease_weights
+from hcf_spark.models.ease_text import EaseTextStatistics
 from hcf_spark.models.popularity import Popularity
 from hcf_spark.models.score_axes import score_axes
 from hcf_spark.models.text_ridge import TextRidgeStatistics
@@ -70,14 +71,75 @@ def test_ease_without_any_interaction_says_so():
 def test_ease_vectors_give_the_scores_back():
     train, _ = random_world(1)
     model = EaseStatistics.of(train).fit(strength=1.0, seed=0)
-    np.testing.assert_allclose(model.embed(train) @ model.axes.T, model.score(train), atol=1e-5)
+    np.testing.assert_allclose(model.embed(train) @ model.make_axes().T, model.score(train), atol=1e-5)
+
+
+def penalised_fit(train, strength, text_strength):
+    """B and W by one ridge per product on all other products and the text, each feature with its own penalty."""
+    usage, unit = train.known.toarray().astype(np.float64), unit_rows(train.text, text_mean(train.text))
+    ridge = strength * usage.sum(axis=0).mean()
+    n_products = usage.shape[1]
+    weights, text_weights = np.zeros((n_products, n_products)), np.zeros((unit.shape[1], n_products))
+    for product in range(n_products):
+        others = np.delete(usage, product, axis=1)
+        features = np.hstack([others / np.sqrt(ridge), unit / np.sqrt(text_strength)])
+        solved = Ridge(alpha=1.0, fit_intercept=False).fit(features, usage[:, product]).coef_
+        weights[np.arange(n_products) != product, product] = solved[: n_products - 1] / np.sqrt(ridge)
+        text_weights[:, product] = solved[n_products - 1 :] / np.sqrt(text_strength)
+    return weights, text_weights
+
+
+def test_ease_with_text_is_one_ridge_per_product_on_all_the_others_and_the_text():
+    train, _ = random_world(1)
+    model = EaseTextStatistics.of(train).fit(strength=0.5, text_strength=2.0, cold_strength=1.0, seed=0)
+    weights, text_weights = penalised_fit(train, 0.5, 2.0)
+    np.testing.assert_allclose(model.weights, weights, atol=1e-5)
+    np.testing.assert_allclose(model.text_weights, text_weights, atol=1e-5)
+    unit = unit_rows(train.text, text_mean(train.text))
+    some = train.known.getnnz(axis=1) > 0
+    expected = train.known @ weights + unit @ text_weights
+    np.testing.assert_allclose(model.score(train)[some], expected[some], atol=1e-5)
+
+
+def test_ease_with_text_scores_companies_without_products_by_a_ridge_of_the_text_alone():
+    train, holdouts = random_world(1)
+    cold = holdouts.cold.companies
+    model = EaseTextStatistics.of(train).fit(strength=0.5, text_strength=2.0, cold_strength=7.0, seed=0)
+    assert (model.score(cold) == TextRidgeStatistics.of(train).fit(strength=7.0).score(cold)).all()
+
+
+def test_ease_with_text_is_ease_where_nobody_has_text():
+    train, _ = random_world(1)
+    mute = train.with_text(np.zeros_like(train.text))
+    with_text = EaseTextStatistics.of(mute).fit(strength=0.5, text_strength=2.0, cold_strength=1.0, seed=0)
+    some = train.known.getnnz(axis=1) > 0
+    expected = EaseStatistics.of(train).fit(strength=0.5, seed=0).score(train)
+    np.testing.assert_allclose(with_text.score(mute)[some], expected[some], atol=1e-6)
+
+
+def test_ease_with_text_vectors_give_the_scores_back():
+    train, _ = random_world(1)
+    model = EaseTextStatistics.of(train).fit(strength=0.5, text_strength=2.0, cold_strength=1.0, seed=0)
+    warm = train.take(train.known.getnnz(axis=1) > 0)
+    np.testing.assert_allclose(model.embed(warm) @ model.make_axes().T, model.score(warm), atol=1e-5)
+
+
+def test_score_axes_of_a_sum_are_those_of_the_whole():
+    random = np.random.default_rng(0)
+    left, right = (
+        random.standard_normal((2, 30, 6)).astype(np.float32),
+        random.standard_normal((2, 6, 12)).astype(np.float32),
+    )
+    axes = score_axes(list(zip(left, right, strict=True)), seed=0, size=3)
+    whole = score_axes([(sum(left @ right), np.eye(12, dtype=np.float32))], seed=0, size=3)
+    np.testing.assert_allclose(np.abs((axes * whole).sum(axis=0)), 1, atol=1e-3)
 
 
 def test_score_axes_are_the_singular_directions():
     random = np.random.default_rng(0)
     known = sp.random(80, 40, density=0.2, random_state=0, dtype=np.float32, format="csr")
     weights = random.standard_normal((40, 40)).astype(np.float32)
-    axes = score_axes(known, weights, 5, seed=0)
+    axes = score_axes([(known, weights)], seed=0, size=5)
     scores = known @ weights
     _, strengths, _ = np.linalg.svd(scores, full_matrices=False)
     np.testing.assert_allclose(axes.T @ axes, np.eye(5), atol=1e-5)
@@ -114,6 +176,6 @@ def test_by_regime_scores_each_company_by_the_model_of_its_regime():
     assert (scores[[0, 1, 3]] == warm.score(mixed.take(np.array([0, 1, 3])))).all()
     assert (scores[[2]] == cold.score(mixed.take(np.array([2])))).all()
     vectors = pair.embed(mixed)
-    split = warm.axes.shape[1]
+    split = warm.make_axes().shape[1]
     np.testing.assert_allclose(np.linalg.norm(vectors[:, :split], axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(vectors[:, split:], axis=1), 1, rtol=1e-5)

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from worlds import checkerboard, random_world, unseen
+from worlds import checkerboard, fit_first, random_world, unseen
 
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.ranking import top_k
+from hcf_spark.models.registry import model_class
 from hcf_spark.models.store import load_model, save_model
 
 
 def fit(name, train):
     if "+" in name:
         return ByRegime(*(fit(part, train) for part in name.split("+")))
-    candidate = CLOSED_FORM[name]
-    return candidate.fit(train, candidate.grid[len(candidate.grid) // 2], seed=0)
+    return fit_first(CLOSED_FORM[name], train)
 
 
 def ranked(model, companies, cutoff):
@@ -25,24 +25,26 @@ def ranked(model, companies, cutoff):
     return top_k(scores, cutoff)
 
 
-MODELS = ("popularity", "ae", "ease", "ease+ae", "ae+popularity")
+MODELS = (*CLOSED_FORM, "ease+ae", "ae+popularity")
+WITH_PRODUCTS = tuple(name for name in CLOSED_FORM if model_class(name).folds_in)
+WITH_TEXT = ("ae", "text_knn", "hybrid_knn", "ease_text", "ease_text_ials")
 
 
-@pytest.mark.parametrize("name", ["ae", "ease", "ease+ae", "ease+popularity"])
+@pytest.mark.parametrize("name", [*dict.fromkeys(WITH_PRODUCTS + WITH_TEXT), "ease+ae", "ease+popularity"])
 def test_withheld_cell_of_the_checkerboard_comes_first(name):
     train, holdouts = checkerboard()
     first = ranked(fit(name, train), holdouts.warm.companies, 1)[:, 0]
     assert first.tolist() == holdouts.warm.hidden.indices.tolist()
 
 
-@pytest.mark.parametrize("name", ["ae", "ease+ae", "popularity+ae"])
+@pytest.mark.parametrize("name", [*WITH_TEXT, "ease+ae", "popularity+ae"])
 def test_text_alone_tells_the_side_of_the_checkerboard(name):
     train, holdouts = checkerboard()
     best = np.sort(ranked(fit(name, train), holdouts.cold.companies, 6), axis=1)
     assert best.tolist() == [[0, 2, 4, 6, 8, 10], [1, 3, 5, 7, 9, 11]]
 
 
-@pytest.mark.parametrize("name", ["ease", "ease+ae"])
+@pytest.mark.parametrize("name", [*WITH_PRODUCTS, "ease+ae"])
 def test_two_known_products_of_an_unseen_company_tell_its_side(name):
     train, _ = checkerboard()
     known = np.zeros((2, 12), np.float32)
@@ -52,12 +54,11 @@ def test_two_known_products_of_an_unseen_company_tell_its_side(name):
     assert best.tolist() == [[2, 6, 8, 10], [3, 7, 9, 11]]
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "known"), [("popularity", True, True), ("ae", False, True), ("ease", True, False)]
-)
-def test_popular_products_come_first_where_a_model_sees_nothing(name, text, known):
+@pytest.mark.parametrize("name", CLOSED_FORM)
+def test_popular_products_come_first_where_a_model_sees_nothing(name):
     train, _ = random_world(0)
-    blind = Companies(train.text * text, train.known * known, train.index)
+    known = unseen(train.text, train.known.shape[1]).known if name in WITH_PRODUCTS else train.known
+    blind = Companies(train.text * (name not in WITH_TEXT), known, train.index)
     counts = train.known.toarray().sum(axis=0)
     order = top_k(fit(name, train).score(blind), len(counts))
     assert (order == np.argsort(-counts, kind="stable")).all()

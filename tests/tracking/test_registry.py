@@ -62,12 +62,9 @@ def test_an_alias_or_model_that_is_not_there(version, tmp_path, name, alias):
 
 def test_a_registry_that_does_not_answer_is_not_one_without_the_model(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    mlflow.set_registry_uri("http://127.0.0.1:9")
-    try:
-        with pytest.raises(MlflowException, match=r"127\.0\.0\.1"):
-            registry.find_alias("registered", "champion")
-    finally:
-        mlflow.set_registry_uri(None)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "http://127.0.0.1:9")  # set_registry_uri(None) would not take it back
+    with pytest.raises(MlflowException, match=r"127\.0\.0\.1"):
+        registry.find_alias("registered", "champion")
 
 
 def test_a_table_made_with_the_model_is_noted_on_its_run(version):

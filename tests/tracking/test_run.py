@@ -28,7 +28,7 @@ def test_a_run_says_all_that_made_it(store):
     assert found.info.run_name == "train_model"
     params = found.data.params
     assert (params["seed"], params["train.depth"], params["evaluation.models"]) == (
-        "7", "2", "['popularity', 'ae', 'ease', 'dcf', 'hcf']",
+        "7", "2", str(config.evaluation.models),
     )  # fmt: skip
     assert "spark.master" not in params
     assert yaml.safe_load(read_text(run.info.run_id, "settings.yml")) == config.model_dump()
@@ -71,6 +71,7 @@ def test_metrics_of_every_model_and_every_epoch(store, tmp_path):
     row = {
         "warm": {"ndcg_at_20": 0.5}, "cold": {"ndcg_at_20": 0.25}, "bpdm": {"auc": 0.75}, "fit_seconds": 1.5,
         "settings": {"epochs": 2}, "validation": {"warm": 0.5, "cold": 0.2},
+        "companies_warm": {"ndcg_at_20": 0.75}, "companies_cold": {"products": 3},
     }  # fmt: skip
     curve = [{"loss": 3.0, "seconds": 0.1}, {"loss": 2.0, "seconds": 0.1}]
     (tmp_path / "report.html").write_text("<p>")

@@ -1,0 +1,62 @@
+"""All that is found out about one model."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hcf_spark.evaluation.candidate import SettingsByRegime, Trial
+from hcf_spark.evaluation.companies_for_products import ProductMetrics
+from hcf_spark.evaluation.evaluate import Metrics
+from hcf_spark.evaluation.slices import Slices
+
+REGIMES = ("warm", "cold")
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """How a model did.
+
+    Attributes:
+        warm: on companies seen in training, test.
+        cold: on companies held out whole, test.
+        companies_warm: the other direction, those companies ranked for each product.
+        companies_cold: the same, of the companies held out whole.
+        bpdm: the paper's probe of its company vectors, warm test.
+        exposure: what it shows to the test companies of each regime, taken together.
+        slices: its test figures by regime, kind of slice and slice.
+        validation: NDCG@K per regime of the model fitted on the inner companies; what winners are chosen by.
+        settings: the chosen ones, by regime.
+        trials: all that was tried on validation.
+        tune_seconds: spent on trials.
+        fit_seconds: spent on the fit to all training companies.
+    """
+
+    warm: Metrics
+    cold: Metrics
+    companies_warm: ProductMetrics
+    companies_cold: ProductMetrics
+    bpdm: Metrics
+    exposure: dict[str, dict[str, float]]
+    slices: dict[str, dict[str, Slices]]
+    validation: dict[str, float]
+    settings: SettingsByRegime
+    trials: Sequence[Trial]
+    tune_seconds: float
+    fit_seconds: float
+
+    def row(self) -> dict[str, Any]:
+        """All of it but the figures per company, as plain values."""
+        return {
+            "warm": self.warm.summary,
+            "cold": self.cold.summary,
+            "companies_warm": self.companies_warm.summary,
+            "companies_cold": self.companies_cold.summary,
+            "bpdm": self.bpdm.summary,
+            "exposure": self.exposure,
+            "slices": self.slices,
+            "validation": self.validation,
+            "settings": dict(self.settings),
+            "trials": [asdict(trial) for trial in self.trials],
+            "tune_seconds": self.tune_seconds,
+            "fit_seconds": self.fit_seconds,
+        }

@@ -1,0 +1,140 @@
+"""Settings looked for by optuna: every candidate gets the same number of trials."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import TrialState
+
+from hcf_spark.evaluation.candidate import Candidate, Choice, Search, SettingsByRegime, Trial, judge_trial
+from hcf_spark.models.base import Model, Settings
+from hcf_spark.models.by_regime import ByRegime
+from hcf_spark.models.companies import Companies, Regimes
+
+Fit = Callable[..., Model]
+Space = Mapping[str, BaseDistribution]
+
+_RANDOM_TRIALS = 5
+
+
+def run_study(
+    name: str, starts: Sequence[Settings], space: Space, judge: Callable[[Settings], Trial], search: Search
+) -> list[Trial]:
+    """Try ``starts``, then what optuna's TPE sampler proposes, for both regimes at once.
+
+    A study that the storage already holds goes on where it was; one that is finished is not tried again.
+
+    Args:
+        name: of the study.
+        starts: sensible settings, at least one; a setting that is not in ``space`` stays as it is in the first.
+        space: setting to the values to try; if it is empty, there is one trial.
+        judge: tries settings.
+
+    Returns:
+        All trials, in their order.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=search.storage, study_name=name, load_if_exists=True, directions=["maximize", "maximize"],
+        sampler=optuna.samplers.TPESampler(seed=search.seed, n_startup_trials=_RANDOM_TRIALS),
+    )  # fmt: skip
+    if not study.trials:
+        for settings in starts:
+            study.enqueue_trial({key: settings[key] for key in space})
+    finished = study.get_trials(states=[TrialState.COMPLETE])
+    trials = [Trial({**starts[0], **trial.params}, *trial.values) for trial in finished]
+    for _ in range((search.trials if space else 1) - len(finished)):
+        asked = study.ask(dict(space))
+        trials.append(judge({**starts[0], **asked.params}))
+        study.tell(asked, (trials[-1].warm, trials[-1].cold))
+    return trials
+
+
+def best_by_regime(trials: Sequence[Trial], only_cold: Collection[str] = ()) -> SettingsByRegime:
+    """Settings of the best warm and of the best cold trial; the former for both where they do as well for cold.
+
+    Of equally good trials the first is taken.
+
+    Args:
+        only_cold: settings on which the cold regime depends, and it alone: where there are any, one model serves both.
+    """
+    warm = max(trials, key=lambda trial: trial.warm)
+    cold = max(trials, key=lambda trial: trial.cold)
+    if only_cold:
+        joint = {**warm.settings, **{key: cold.settings[key] for key in only_cold}}
+        return {"warm": joint, "cold": joint}
+    return {"warm": warm.settings, "cold": (warm if warm.cold == cold.cold else cold).settings}
+
+
+def fit_by_regime(fit: Fit, settings: SettingsByRegime) -> Model:
+    """The model with these settings: a pair of itself (``ByRegime``) where those of the regimes differ."""
+    warm = fit(**settings["warm"])
+    if settings["cold"] == settings["warm"]:
+        return warm
+    return ByRegime(warm, fit(**settings["cold"]))
+
+
+@dataclass(frozen=True)
+class SearchCandidate:
+    """A model whose settings are looked for with ``run_study``; the best ones of each regime are kept.
+
+    Attributes:
+        name: of its models.
+        prepare: (training companies, seed) to a function of the settings that gives the fitted model; what all settings
+            share, such as Gram matrices, is worked out once, in ``prepare``.
+        first: settings tried first.
+        space: setting to the values to try.
+        only_cold: settings on which the cold regime depends, and it alone (see ``best_by_regime``).
+    """
+
+    name: str
+    prepare: Callable[[Companies, int], Fit]
+    first: Settings
+    space: Space
+    only_cold: Collection[str] = ()
+
+    def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
+        prepare = cache(lambda: self.prepare(inner, search.seed))
+        trials = self._search(prepare, validation, search)
+        settings = best_by_regime(trials, self.only_cold)
+        return Choice(settings, fit_by_regime(prepare(), settings), trials)
+
+    def search(self, inner: Companies, validation: Regimes, search: Search) -> list[Trial]:
+        """The trials alone; at no cost where the storage of the search holds them."""
+        return self._search(cache(lambda: self.prepare(inner, search.seed)), validation, search)
+
+    def _search(self, prepare: Callable[[], Fit], validation: Regimes, search: Search) -> list[Trial]:
+        def judge(settings: Settings) -> Trial:
+            return judge_trial(settings, prepare()(**settings), validation, search.cutoff)
+
+        return run_study(self.name, [self.first], self.space, judge, search)
+
+    def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
+        return fit_by_regime(self.prepare(full, seed), settings)
+
+
+@dataclass(frozen=True)
+class FixedCandidate:
+    """A candidate whose settings were found before, on other data or another split.
+
+    Attributes:
+        candidate: what fits the model.
+        settings: by regime.
+    """
+
+    candidate: Candidate
+    settings: SettingsByRegime
+
+    @property
+    def name(self) -> str:
+        """Of the candidate."""
+        return self.candidate.name
+
+    def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
+        """No trial: the settings as they are."""
+        return Choice(self.settings, self.candidate.fit(inner, self.settings, search.seed), [])
+
+    def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
+        return self.candidate.fit(full, settings, seed)

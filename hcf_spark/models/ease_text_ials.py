@@ -1,0 +1,53 @@
+"""EASE with text plus a low-rank term: what any closed form can add to itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from hcf_spark.models.companies import Companies
+from hcf_spark.models.ease_text import EaseText
+from hcf_spark.models.ials import Ials
+
+
+@dataclass(frozen=True)
+class EaseTextIals:
+    """Score = that of ``EaseText`` + gamma times that of ``Ials``, which is left out where no product is known.
+
+    Attributes:
+        linear: the first part.
+        low_rank: the second.
+        gamma: at least 0.
+    """
+
+    name: ClassVar[str] = "ease_text_ials"
+    folds_in: ClassVar[bool] = True
+    linear: EaseText
+    low_rank: Ials
+    gamma: float
+
+    def score(self, companies: Companies) -> np.ndarray:
+        """(B, P) float32."""
+        return self.linear.score(companies) + self._addition(companies) @ self.low_rank.products.T
+
+    def embed(self, companies: Companies) -> np.ndarray:
+        """(B, d) float32, the vectors of both parts side by side, the second times gamma."""
+        return np.hstack([self.linear.embed(companies), self._addition(companies)])
+
+    def _addition(self, companies: Companies) -> np.ndarray:
+        return np.float32(self.gamma) * self.low_rank.embed(companies)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The parts' arrays, as ``linear/<array>`` and ``low_rank/<array>``, and gamma."""
+        parts = {"linear": self.linear, "low_rank": self.low_rank}
+        arrays = {f"{part}/{key}": array for part, model in parts.items() for key, array in model.arrays().items()}
+        return {**arrays, "gamma": np.array([self.gamma])}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        linear, low_rank = (
+            {key.removeprefix(part): array for key, array in arrays.items() if key.startswith(part)}
+            for part in ("linear/", "low_rank/")
+        )
+        return cls(EaseText.from_arrays(linear), Ials.from_arrays(low_rank), arrays["gamma"].item())

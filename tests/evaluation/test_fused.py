@@ -1,0 +1,96 @@
+"""The fused model as the harness gets it: tuned, guarded, one vector for any company."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from worlds import checkerboard, random_world
+
+from hcf_spark.evaluation.candidate import Search
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.evaluation.evaluate import mean_ndcg
+from hcf_spark.evaluation.fused import OWN, FusedCandidate
+from hcf_spark.models.companies import Companies
+from hcf_spark.models.ranking import top_k
+from hcf_spark.models.store import load_model, save_model
+
+RIVALS = {name: CLOSED_FORM[name] for name in ("popularity", "ease", "text_knn", "ease_text", "ials")}
+SEARCH = Search(trials=4, cutoff=5, seed=0)
+
+
+@pytest.fixture(scope="module")
+def candidate():
+    return FusedCandidate(RIVALS)
+
+
+@pytest.fixture(scope="module")
+def world():
+    return random_world(0)
+
+
+@pytest.fixture(scope="module")
+def choice(candidate, world):
+    return candidate.tune(*world, SEARCH)
+
+
+def own(candidate, train, monkeypatch):
+    """The model with its own parts in both regimes, whatever the rivals reach."""
+    monkeypatch.setattr("hcf_spark.evaluation.fused._is_better", lambda *_: True)
+    choice = candidate.tune(*train, SEARCH)
+    assert [choice.settings[regime]["model"] for regime in ("warm", "cold")] == [OWN, OWN]
+    return choice
+
+
+def test_where_nothing_can_be_learnt_the_hardest_rival_is_kept(choice, world, candidate):
+    """Companies of the random world have no structure but popularity."""
+    assert choice.settings["cold"]["model"] in RIVALS
+    best = max(trial.cold for rival in RIVALS.values() for trial in rival.search(*world, SEARCH))
+    assert mean_ndcg(choice.model, world[1].cold, 5) == best
+
+
+def test_as_many_trials_as_a_rival(choice):
+    assert len(choice.trials) == SEARCH.trials
+
+
+def test_own_parts_find_what_is_withheld(candidate, monkeypatch):
+    train, holdouts = checkerboard()
+    model = own(candidate, (train, holdouts), monkeypatch).model
+    scores = model.score(train)
+    scores[train.known.nonzero()] = -np.inf
+    assert top_k(scores, 1)[:, 0].tolist() == holdouts.warm.hidden.indices.tolist()
+    cold = np.sort(top_k(model.score(holdouts.cold.companies), 6), axis=1)
+    assert cold.tolist() == [[0, 2, 4, 6, 8, 10], [1, 3, 5, 7, 9, 11]]
+
+
+def test_products_of_a_newcomer_change_its_vector_and_scores_at_once(candidate, monkeypatch):
+    world = checkerboard()
+    model = own(candidate, world, monkeypatch).model
+    known = np.zeros((2, 12), np.float32)
+    known[1, [1, 5, 7]] = 1
+    newcomer = Companies(np.zeros((2, 8), np.float32), sp.csr_matrix(known), np.array([-1, -1]))
+    scores, vectors = model.score(newcomer), model.embed(newcomer)
+    odd, even = scores[1, [3, 9, 11]], scores[1, [0, 2, 4, 6, 8, 10]]
+    assert odd.min() > even.max()
+    assert not np.allclose(vectors[0], vectors[1])
+
+
+def test_vector_times_product_vectors_gives_the_scores(candidate, world, monkeypatch):
+    model = own(candidate, world, monkeypatch).model
+    products = model.make_axes()
+    for companies in (world[0], world[1].cold.companies):
+        np.testing.assert_allclose(model.embed(companies) @ products.T, model.score(companies), atol=1e-4)
+
+
+def test_saved_and_loaded_it_gives_the_same_numbers(candidate, world, monkeypatch, tmp_path):
+    model = own(candidate, world, monkeypatch).model
+    save_model(model, tmp_path)
+    loaded = load_model(tmp_path)
+    assert loaded.name == "fused"
+    assert (loaded.score(world[0]) == model.score(world[0])).all()
+    assert (loaded.embed(world[1].cold.companies) == model.embed(world[1].cold.companies)).all()
+
+
+def test_the_same_seed_gives_the_same_model(candidate, world, choice):
+    again = candidate.tune(*world, SEARCH)
+    assert again.settings == choice.settings
+    first, second = (candidate.fit(world[0], choice.settings, seed=0).score(world[0]) for _ in range(2))
+    assert (first == second).all()
