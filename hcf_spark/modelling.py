@@ -68,12 +68,14 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
     snapshot = read_snapshot(folder, manifest, limits.max_fit_companies, limits.max_companies, config.seed)
     work = output / "training" / manifest.snapshot_id
     candidates = make_candidates(spark, config, folder, work)
+    work.mkdir(parents=True, exist_ok=True)
+    studies = work / "studies.db"
 
     matrix = MatrixReport.from_stamp(tables.stamp("company_product"))
     versions = {**matrix.input_versions, **manifest.table_versions}
     with tracked_run(config, "train_model", versions) as mlflow_run:
         with timed(logger, f"comparing {len(candidates)} models"):
-            search = Search(limits.trials, limits.cutoff, config.seed, f"sqlite:///{work / 'studies.db'}")
+            search = Search(limits.trials, limits.cutoff, config.seed, f"sqlite:///{studies}")
             result = run_harness(
                 candidates, snapshot.inner, snapshot.validation, snapshot.full, snapshot.test, search, progress=True
             )
@@ -81,6 +83,7 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
         metrics = make_metrics(look.look_up_dataset(tables), result, config.seed)
         log_matrix(asdict(matrix), matrix.sizes)
         log_models(result.rows, curves)
+        log_file(studies)
         package = _make_package(tables, config, result, spec, manifest)
         with timed(logger, "registering the champion model"):
             version, verdict = _register(config, tables, package, spec, result, work / registry.PACKAGE)
