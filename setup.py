@@ -18,6 +18,7 @@ RUNTIME = [
     "safetensors",
     "scipy",
     "threadpoolctl",
+    "threadpoolctl",
     "torch>=2.11",
     "tqdm",
     "transformers>=5",

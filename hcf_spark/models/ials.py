@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from hcf_spark.errors import TrainingError
 from hcf_spark.models.companies import Companies
@@ -48,7 +49,6 @@ class Ials:
             TrainingError: no product is used by any training company.
         """
         from implicit.cpu.als import AlternatingLeastSquares  # here: a served model does without
-        from threadpoolctl import threadpool_limits
 
         if not train.known.nnz:
             raise TrainingError("ials: no product is used by any training company; check the filter settings")
@@ -82,16 +82,20 @@ class Ials:
         """
         vectors = np.zeros((len(companies), self.products.shape[1]), np.float32)
         known, counts = companies.known, companies.known.getnnz(axis=1)
-        for size in np.unique(counts[counts > 0]):
-            rows = np.flatnonzero(counts == size)
-            for some in np.array_split(rows, -(-len(rows) * size // _KNOWN_AT_ONCE)):
-                own = known.indices[known.indptr[some][:, None] + np.arange(size)]
-                projection = self.projection[own]
-                kernel = np.float32(self.alpha - 1) * (self.products[own] @ projection.swapaxes(1, 2))
-                kernel += np.eye(size, dtype=np.float32)
-                solved = np.linalg.solve(kernel, np.ones((len(some), size, 1), np.float32))
-                vectors[some] = np.float32(self.alpha) * (solved.swapaxes(1, 2) @ projection)[:, 0]
+        with threadpool_limits(1, "blas"):  # the systems are small: threads would only wait for each other
+            for size in np.unique(counts[counts > 0]):
+                rows = np.flatnonzero(counts == size)
+                for some in np.array_split(rows, -(-len(rows) * size // _KNOWN_AT_ONCE)):
+                    vectors[some] = self._fold_in(known.indices[known.indptr[some][:, None] + np.arange(size)])
         return vectors
+
+    def _fold_in(self, own: np.ndarray) -> np.ndarray:
+        """(B, d) float32 for companies with as many known products each, (B, n)."""
+        projection = self.projection[own]
+        kernel = np.float32(self.alpha - 1) * (self.products[own] @ projection.swapaxes(1, 2))
+        kernel += np.eye(own.shape[1], dtype=np.float32)
+        solved = np.linalg.solve(kernel, np.ones((*own.shape, 1), np.float32))
+        return np.float32(self.alpha) * (solved.swapaxes(1, 2) @ projection)[:, 0]
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {

@@ -21,7 +21,8 @@ logger = logging.getLogger(__name__)
 CHALLENGER, CHAMPION = "challenger", "champion"
 PACKAGE = "package"
 _REQUIRED = (
-    "mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "scipy", "torch", "transformers",
+    "mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "scipy", "threadpoolctl", "torch",
+    "transformers",
 )  # fmt: skip
 _NOT_THERE = {
     "RESOURCE_DOES_NOT_EXIST",

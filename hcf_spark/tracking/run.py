@@ -15,7 +15,7 @@ from hcf_spark.log import MASKED, is_secret, mask
 
 PACKAGES = (
     "hcf_spark", "pyspark", "delta-spark", "petastorm", "pyarrow", "numpy", "pandas", "scipy", "torch",
-    "transformers", "safetensors", "mlflow", "pydantic", "pyyaml",
+    "transformers", "safetensors", "mlflow", "pydantic", "pyyaml", "threadpoolctl",
 )  # fmt: skip
 
 
