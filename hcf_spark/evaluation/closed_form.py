@@ -65,10 +65,10 @@ _EASE_TEXT_CANDIDATE = SearchCandidate(
     only_cold=["cold_strength"],
 )  # fmt: skip
 _IALS_CANDIDATE = SearchCandidate(
-    "ials", _ials, {"factors": 128, "regularization": 0.07, "alpha": 40.0, "iterations": 15},
+    "ials", _ials, {"factors": 128, "regularization": 0.1, "alpha": 40.0, "iterations": 15},
     {
-        "factors": IntDistribution(16, 256, log=True),
-        "regularization": FloatDistribution(0.03, 1, log=True),
+        "factors": IntDistribution(32, 256, log=True),
+        "regularization": FloatDistribution(0.03, 0.6, log=True),
         "alpha": FloatDistribution(3, 200, log=True),
     },
 )  # fmt: skip

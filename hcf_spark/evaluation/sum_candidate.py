@@ -24,14 +24,14 @@ class SumCandidate:
     """
 
     name: ClassVar[str] = EaseTextIals.name
-    space: ClassVar[Space] = {"gamma": FloatDistribution(0, 1.5)}
+    space: ClassVar[Space] = {"gamma": FloatDistribution(0.01, 1.5, log=True)}
     linear: SearchCandidate
     low_rank: SearchCandidate
 
     @property
     def first(self) -> Settings:
         """Settings of the parts and the gamma tried first."""
-        return {**self.linear.first, **self.low_rank.first, "gamma": 0.5}
+        return {**self.linear.first, **self.low_rank.first, "gamma": 0.1}
 
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
         trials = self.search(inner, validation, search)

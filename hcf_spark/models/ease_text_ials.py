@@ -18,7 +18,7 @@ class EaseTextIals:
     Attributes:
         linear: the first part.
         low_rank: the second.
-        gamma: at least 0.
+        gamma: above 0.
     """
 
     name: ClassVar[str] = "ease_text_ials"

@@ -64,7 +64,7 @@ def test_the_sum_is_tuned_after_its_parts_whose_studies_are_not_repeated(tmp_pat
     best = choice.settings["warm"]
     for part in parts.values():
         assert part.settings["warm"].items() <= best.items()
-    assert choice.trials[0].settings["gamma"] == 0.5
+    assert choice.trials[0].settings["gamma"] == 0.1
     assert len({trial.settings["gamma"] for trial in choice.trials}) == 2
     assert max(trial.warm for trial in choice.trials) == mean_ndcg(choice.model, validation.warm, 5)
     assert {trial.cold for trial in choice.trials} == {mean_ndcg(choice.model, validation.cold, 5)}
