@@ -142,5 +142,6 @@ def test_processes_run_on_the_driver_where_spark_is_local(monkeypatch, snapshot,
     session = SimpleNamespace(conf={"spark.master": master})
     for setting, expected in ((None, local), (True, True), (False, False)):
         train = config.train.model_copy(update={"local_mode": setting})
-        DistributedCandidate(Hcf, session, snapshot, tmp_path / "work", train).tune(found.inner, found.validation, 3, 0)
+        candidate = DistributedCandidate(Hcf, session, snapshot, tmp_path / "work", train)
+        candidate.tune(found.inner, found.validation, Search(1, 3, 0))
         assert told.pop() == (1, expected, False)

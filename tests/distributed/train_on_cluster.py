@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from hcf_spark.config import load_config
+from hcf_spark.evaluation.candidate import Search
 from hcf_spark.launch import DistributedCandidate
 from hcf_spark.models.hcf import Hcf
 from hcf_spark.spark.session import get_session
@@ -18,7 +19,7 @@ def main(snapshot: Path, work: Path, overrides: list[str]) -> None:
     spark = get_session("train_on_cluster", config)
     found = read_snapshot(snapshot, Manifest.read(snapshot), 100, 100, config.seed)
     candidate = DistributedCandidate(Hcf, spark, snapshot, work, config.train)
-    candidate.tune(found.inner, found.validation, config.evaluation.cutoff, config.seed)
+    candidate.tune(found.inner, found.validation, Search(1, config.evaluation.cutoff, config.seed))
     spark.stop()
 
 

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from tiny_package import make_hcf, make_package
-from worlds import fit_first
 
 from hcf_spark.config import load_config
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
@@ -50,7 +49,8 @@ def world():
 def package(world):
     """Products by EASE where some are known, text by ridge where none is."""
     companies = world[1]
-    warm, cold = (fit_first(CLOSED_FORM[name], companies) for name in ("ease", "ae"))
+    settings = dict.fromkeys(("warm", "cold"), {"strength": 1.0})
+    warm, cold = (CLOSED_FORM[name].fit(companies, settings, seed=0) for name in ("ease", "ae"))
     return make_package(ByRegime(warm, cold), load_config(overrides=["score.top_k=3"]), n_products=6, n_companies=8)
 
 
