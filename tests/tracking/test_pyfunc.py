@@ -49,7 +49,7 @@ def world():
 def package(world):
     """Products by EASE where some are known, text by ridge where none is."""
     companies = world[1]
-    settings = dict.fromkeys(("warm", "cold"), {"strength": 1.0})
+    settings = {regime: {"strength": 1.0} for regime in ("warm", "cold")}
     warm, cold = (CLOSED_FORM[name].fit(companies, settings, seed=0) for name in ("ease", "ae"))
     return make_package(ByRegime(warm, cold), load_config(overrides=["score.top_k=3"]), n_products=6, n_companies=8)
 
