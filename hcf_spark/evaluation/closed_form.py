@@ -18,7 +18,7 @@ from hcf_spark.models.text_knn import TextKnn, TextNeighbours
 from hcf_spark.models.text_ridge import TextRidgeStatistics
 
 _MOST_NEIGHBOURS = 600
-_REMEMBERED_NEIGHBOURS = 30_000_000
+REMEMBERED_NEIGHBOURS = 30_000_000
 
 
 def _popularity(train: Companies, seed: int) -> Fit:
@@ -38,7 +38,7 @@ def _item_knn(train: Companies, seed: int) -> Fit:
 
 
 def _text_knn(train: Companies, seed: int) -> Fit:
-    neighbours = TextNeighbours(Reference.of(train), _MOST_NEIGHBOURS, _REMEMBERED_NEIGHBOURS)
+    neighbours = TextNeighbours(Reference.of(train), _MOST_NEIGHBOURS, REMEMBERED_NEIGHBOURS)
     return partial(TextKnn.fit, train, neighbours, seed)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from optuna.distributions import FloatDistribution
 
 from hcf_spark.evaluation.candidate import Choice, Search, SettingsByRegime, Trial
+from hcf_spark.evaluation.closed_form import REMEMBERED_NEIGHBOURS
 from hcf_spark.evaluation.evaluate import company_ndcg, mean_ndcg
 from hcf_spark.evaluation.search import SearchCandidate, best_by_regime, run_study
 from hcf_spark.models.base import Model, Settings
@@ -141,7 +142,7 @@ def _share_of(search: Search, share: float) -> Search:
 
 
 def _neighbourhood(train: Companies, near: Settings) -> Neighbourhood:
-    return Neighbourhood(TextNeighbours(Reference.of(train), near["k"], remembered=40_000_000), **near)
+    return Neighbourhood(TextNeighbours(Reference.of(train), near["k"], REMEMBERED_NEIGHBOURS), **near)
 
 
 def _fit_base(statistics: HybridStatistics, settings: Settings) -> Hybrid:

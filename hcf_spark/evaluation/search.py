@@ -37,7 +37,8 @@ def run_study(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
-        storage=search.storage, study_name=name, load_if_exists=True, directions=["maximize", "maximize"],
+        storage=search.storage, study_name=f"{name}, NDCG@{search.cutoff}, seed {search.seed}", load_if_exists=True,
+        directions=["maximize", "maximize"],
         sampler=optuna.samplers.TPESampler(seed=search.seed, n_startup_trials=_RANDOM_TRIALS),
     )  # fmt: skip
     if not study.trials:

@@ -94,7 +94,7 @@ def test_a_search_that_was_broken_off_goes_on_and_a_finished_one_is_not_repeated
     assert len(done) == 5
     assert [trial.settings for trial in trials] == done
     assert run_study("x", [{"sign": 0.5}], SPACE, judge, search) == trials
-    assert len(optuna.load_study(study_name="x", storage=search.storage).get_trials()) == 6
+    assert len(optuna.load_study(study_name="x, NDCG@5, seed 0", storage=search.storage).get_trials()) == 6
 
 
 def test_candidates_are_named_like_their_models():
