@@ -23,7 +23,7 @@ LOCAL = [  # what a Databricks cluster has of its own
     "delta-spark>=4.0,<4.1",
     "pyspark>=4.0,<4.1",  # 4.1 needs pyarrow 15
 ]
-TEST = ["build", "chispa", "databricks-bundles", "pytest", "ruff", "scikit-learn"]
+TEST = ["build", "chispa", "databricks-bundles", "pytest", "ruff", "scikit-learn", "sentence-transformers"]
 
 setup(
     name="hcf_spark",
