@@ -18,14 +18,13 @@ class HybridRecommender(mlflow.pyfunc.PythonModel):
 
     def load_context(self, context: mlflow.pyfunc.PythonModelContext) -> None:
         """Load model and encoder from the artefacts."""
-        from hcf_spark.config import EncoderSettings, load_config
+        from hcf_spark.config import EncoderSettings
         from hcf_spark.models.package import ModelPackage
         from hcf_spark.text.encoder import Encoder
         from hcf_spark.text.spec import resolve_encoder
 
         self._package = ModelPackage.load(Path(context.artifacts["package"]))
-        since = load_config().encoder.model_dump()  # settings that are younger than the package
-        settings = {**since, **self._package.about.encoder, "model": context.artifacts["encoder"]}
+        settings = {**self._package.about.encoder, "model": context.artifacts["encoder"]}
         self._encoder = Encoder(resolve_encoder(EncoderSettings(**settings)))
 
     def predict(
