@@ -27,7 +27,10 @@ LOCAL = [  # what a Databricks cluster has of its own
     "delta-spark>=4.0,<4.1",
     "pyspark>=4.0,<4.1",  # 4.1 needs pyarrow 15
 ]
-TEST = ["build", "chispa", "databricks-bundles", "filelock", "pytest", "pytest-xdist", "ruff", "scikit-learn"]
+TEST = [
+    "build", "chispa", "databricks-bundles", "filelock", "pytest", "pytest-xdist", "ruff", "scikit-learn",
+    "sentence-transformers",
+]  # fmt: skip
 
 setup(
     name="hcf_spark",

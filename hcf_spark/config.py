@@ -3,10 +3,10 @@
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from hcf_spark.errors import ConfigError
@@ -80,14 +80,29 @@ class SampleSettings(_Settings):
 
 class TextSettings(_Settings):
     columns: Annotated[list[str], Field(min_length=1)]
+    combine: str
+    remove_vanished: bool
+
+    @model_validator(mode="after")
+    def _combine_names_a_way_or_a_column(self) -> Self:
+        if self.combine not in ("mean", "concatenate", *self.columns):
+            raise PydanticCustomError("combine", "combine should be mean, concatenate or one of columns")
+        return self
 
 
 class EncoderSettings(_Settings):
     model: str
     max_tokens: Annotated[int, Field(ge=8, strict=True)] | None
     overlap_tokens: CountOrZero
-    batch_tokens: Count
-    threads_per_task: Count
+    pooling: Literal["mean", "cls", "lasttoken"] | None
+    normalize: bool | None
+    prompt: Literal["passage", "query"]
+    prefix: str | None
+    precision: Literal["float32", "bfloat16"] | None
+    batch_tokens: Count | None
+    threads_per_task: Count | None
+    use_gpu: bool
+    minutes_per_commit: Positive
 
 
 class FilterSettings(_Settings):

@@ -22,28 +22,51 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(message)
 
 
+Step = Callable[["SparkSession", Config], object]
+Alternative = tuple[str, str, Step]
+
+
 def parse_flags(name: str, description: str, argv: Sequence[str] | None) -> Config:
     """Settings from ``--conf FILE`` (repeatable) and ``--set a.b=value`` (repeatable).
 
     Raises:
         ConfigError: an unknown flag (the nearest valid one is named) or a wrong setting.
     """
+    flags = _parse(name, description, argv, None)
+    return load_config(flags.conf, flags.set)
+
+
+def _parse(
+    name: str, description: str, argv: Sequence[str] | None, alternative: Alternative | None
+) -> argparse.Namespace:
     parser = _Parser(prog=name, description=description, allow_abbrev=False)
     parser.add_argument("--conf", action="append", default=[], metavar="FILE", help="settings laid over conf/base.yml")
     parser.add_argument(
         "--set", action="append", default=[], metavar="a.b=value", help="one setting, laid over the files"
     )
+    valid = ["--conf", "--set", "--help"]
+    if alternative is not None:
+        flag, meaning, step = alternative
+        parser.add_argument(flag, dest="alternative", action="store_const", const=step, help=meaning)
+        valid.append(flag)
     flags, unknown = parser.parse_known_args(argv)
     if unknown:
-        near = difflib.get_close_matches(unknown[0].split("=")[0], ["--conf", "--set", "--help"], n=1, cutoff=0.0)[0]
+        near = difflib.get_close_matches(unknown[0].split("=")[0], valid, n=1, cutoff=0.0)[0]
         raise ConfigError(f"unknown flag {unknown[0]}; the nearest valid one is {near}")
-    return load_config(flags.conf, flags.set)
+    return flags
 
 
 def run_job(
-    name: str, step: Callable[["SparkSession", Config], object], argv: Sequence[str] | None, description: str
+    name: str, step: Step, argv: Sequence[str] | None, description: str, alternative: Alternative | None = None
 ) -> int:
     """Run ``step(spark, config)`` as a job.
+
+    Args:
+        name: of the job.
+        step: what it does.
+        argv: flags; None: those of the command line.
+        description: for ``--help``.
+        alternative: a flag of this job's own, its meaning, and the step that it puts in place of ``step``.
 
     Returns:
         0 on success; 2 for wrong flags or settings; 1 for any other failure. A failure's first line says what was
@@ -51,13 +74,14 @@ def run_job(
     """
     configure_logging("info")
     try:
-        config = parse_flags(name, description, argv)
+        flags = _parse(name, description, argv, alternative)
+        config = load_config(flags.conf, flags.set)
         configure_logging(config.log_level)
         from hcf_spark.spark.session import get_session
 
         spark = get_session(name, config)
         logger.info("%s starts with these settings:\n%s", name, config.to_yaml().rstrip())
-        step(spark, config)
+        (getattr(flags, "alternative", None) or step)(spark, config)
     except ConfigError as error:
         return _fail(name, error, 2)
     except KeyboardInterrupt:

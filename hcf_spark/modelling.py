@@ -128,9 +128,10 @@ def _make_package(
 ) -> ModelPackage:
     about = About(
         text_columns=tuple(config.text.columns),
+        text_combine=config.text.combine,
         encoder=config.encoder.model_dump(),
         encoder_id=spec.encoder_id,
-        text_dimension=spec.dimension,
+        text_dimension=manifest.text_dimension,
         snapshot_id=manifest.snapshot_id,
         top_k=config.score.top_k,
     )

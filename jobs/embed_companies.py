@@ -2,28 +2,50 @@
 
 import sys
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from hcf_spark.config import Config
 from hcf_spark.job import run_job
 from hcf_spark.spark.checks import check_companies, filter_where
-from hcf_spark.spark.embed import EmbedCounts, embed_companies
+from hcf_spark.spark.embed import embed_companies, estimate_work
+from hcf_spark.spark.embed_counts import EmbedCounts
 from hcf_spark.spark.tables import Tables
 from hcf_spark.text.spec import resolve_encoder
+from hcf_spark.tracking.run import log_metrics, tracked_run
 
 
 def run(spark: SparkSession, config: Config) -> EmbedCounts:
-    """Check the encoder, then bring text_embeddings up to date."""
+    """Check the encoder, then bring text_embeddings up to date; what that took goes to MLflow."""
     spec = resolve_encoder(config.encoder)
     tables = Tables(spark, config)
+    counts = embed_companies(tables, _companies(tables, config), spec, config)
+    if counts.n_encoded:
+        with tracked_run(config, "embed_companies", {"companies": tables.input_version("companies")}):
+            log_metrics(counts.to_metrics(), "embed")
+    return counts
+
+
+def dry_run(spark: SparkSession, config: Config) -> None:
+    """Print what is to do and about how long it takes; nothing is written."""
+    spec = resolve_encoder(config.encoder)
+    tables = Tables(spark, config)
+    work = estimate_work(tables, _companies(tables, config), spec, config)
+    print(
+        f"{work.n_texts:,} texts to encode, about {work.n_tokens:,} tokens, in about {work.seconds:,.0f} s; "
+        f"{work.n_deleted:,} vectors to delete"
+    )
+
+
+def _companies(tables: Tables, config: Config) -> DataFrame:
     companies = tables.read("companies", "you or load_tables")
     chosen = filter_where(companies, "input.companies_where", config.input.companies_where)
-    return embed_companies(tables, check_companies(chosen).good, config.text.columns, spec)
+    return check_companies(chosen).good
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run as a job; see ``run_job`` for flags and exit codes."""
-    return run_job("embed_companies", run, argv, __doc__)
+    dry = ("--dry-run", "say how much is to do and about how long it takes, and do nothing", dry_run)
+    return run_job("embed_companies", run, argv, __doc__, dry)
 
 
 if __name__ == "__main__" and (code := main()):

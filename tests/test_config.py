@@ -224,6 +224,14 @@ def test_a_file_that_is_not_yaml_is_refused_in_one_line(write, tmp_path):
     assert message_of([file]).startswith(f"settings file {file} is not YAML: 'utf-8' codec can't decode byte 0xe9")
 
 
+def test_sources_are_combined_in_a_known_way_or_one_of_them_is_taken():
+    for combine in ("mean", "concatenate", "b"):
+        assert load_config(overrides=["text.columns=[a, b]", f"text.combine={combine}"]).text.combine == combine
+    assert message_of(overrides=["text.columns=[a, b]", "text.combine=c"]).startswith(
+        "wrong value in the settings: text: combine should be mean, concatenate or one of columns, found {"
+    )
+
+
 def test_secrets_are_masked_in_the_logged_settings():
     config = load_config(
         overrides=[

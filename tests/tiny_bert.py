@@ -1,9 +1,12 @@
 """A BERT with two small random layers and a vocabulary of a few words: real code paths, no real weights."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import BertConfig, BertModel, BertTokenizer
+
+from hcf_spark.config import EncoderSettings, load_config
 
 WORDS = [
     "cloud",
@@ -23,6 +26,12 @@ WORDS = [
     "c",
     "d",
 ]
+
+
+def encoder_settings(model: Path | str, **changes: Any) -> EncoderSettings:
+    """Settings for the small windows of a tiny BERT."""
+    values = {**load_config().encoder.model_dump(), "overlap_tokens": 4, "batch_tokens": 64, "threads_per_task": 1}
+    return EncoderSettings(**{**values, "model": str(model), **changes})
 
 
 def save_tiny_bert(folder: Path, seed: int = 0, max_positions: int = 32) -> Path:

@@ -22,6 +22,7 @@ class About:
 
     Attributes:
         text_columns: the text sources, in the order in which they are combined.
+        text_combine: how; see ``text.combine`` in the settings.
         encoder: the settings of the encoder.
         encoder_id: of the text vectors.
         text_dimension: D.
@@ -35,6 +36,7 @@ class About:
     text_dimension: int
     snapshot_id: str
     top_k: int
+    text_combine: str = "mean"
 
 
 class ModelPackage:

@@ -15,9 +15,10 @@ from hcf_spark.config import Config
 from hcf_spark.errors import DataError
 from hcf_spark.spark import split
 from hcf_spark.spark.draws import uniform
-from hcf_spark.spark.embed import build_text_vectors
 from hcf_spark.spark.interactions import MATRIX_TABLES
 from hcf_spark.spark.tables import Tables
+from hcf_spark.spark.text_vectors import build_text_vectors
+from hcf_spark.text.sources import combined_dimension
 from hcf_spark.train.manifest import FILE, PADDING, DataFile, Manifest
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
         "code": __version__,
         "matrix": build,
         "text": [encoder_id, versions["text_embeddings"]],
-        "settings": config.model_dump(include={"text", "split", "seed"}),
+        "settings": config.model_dump(include={"text": {"columns", "combine"}, "split": True, "seed": True}),
         "max_companies": config.evaluation.max_companies,
         "processes": config.train.processes,
     }
@@ -65,8 +66,9 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
         config.split,
         config.seed,
     )
-    vectors = build_text_vectors(embeddings, encoder_id, config.text.columns)
-    text = with_text(companies, vectors, first[0])
+    columns, combine = config.text.columns, config.text.combine
+    dimension = combined_dimension(first[0], columns, combine)
+    text = with_text(companies, build_text_vectors(embeddings, encoder_id, columns, combine, first[0]), dimension)
     rows = build_company_rows(cells).join(text.select("company_idx", "text"), "company_idx")
     _write_train(rows, folder, config.train.processes)
     _write_test(rows, folder, config)
@@ -75,7 +77,7 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
         snapshot_id=snapshot_id,
         n_companies=sum(file.rows for file in train),
         n_products=tables.read("product_vocab", "build_matrix").count(),
-        text_dimension=first[0],
+        text_dimension=dimension,
         encoder_id=encoder_id,
         seed=config.seed,
         train=train,

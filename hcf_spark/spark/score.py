@@ -14,10 +14,10 @@ from pyspark.sql import functions as F
 from hcf_spark.config import Config
 from hcf_spark.errors import DataError
 from hcf_spark.spark import schemas
-from hcf_spark.spark.embed import build_text_vectors
 from hcf_spark.spark.export import with_text
 from hcf_spark.spark.interactions import read_checked
 from hcf_spark.spark.tables import Tables
+from hcf_spark.spark.text_vectors import build_text_vectors
 
 if TYPE_CHECKING:
     from hcf_spark.models.companies import Companies
@@ -75,13 +75,14 @@ def build_scoring_rows(tables: Tables, config: Config, about: "About") -> DataFr
         DataError: there are no text vectors by the model's encoder.
     """
     embeddings = tables.read("text_embeddings", "embed_companies").where(F.col("encoder_id") == about.encoder_id)
-    if embeddings.head() is None:
+    first = embeddings.select(F.size("embedding")).head()
+    if first is None:
         raise DataError(
             f"table text_embeddings has no vector by the model's encoder {about.encoder_id}: "
             "run embed_companies with its settings"
         )
     checked = read_checked(tables, config)
-    vectors = build_text_vectors(embeddings, about.encoder_id, about.text_columns)
+    vectors = build_text_vectors(embeddings, about.encoder_id, about.text_columns, about.text_combine, first[0])
     companies = with_text(checked["companies"].good.select("company_id"), vectors, about.text_dimension)
     used = checked["usage"].good.groupBy("company_id").agg(F.sort_array(F.collect_list("product_id")).alias("products"))
     return companies.join(used, "company_id", "left")

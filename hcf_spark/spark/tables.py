@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from delta.exceptions import DeltaConcurrentModificationException
-from delta.tables import DeltaTable
+from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
@@ -109,9 +109,7 @@ class Tables:
 
         _retry_conflicts(name, write)
 
-    def merge(
-        self, name: str, frame: DataFrame, schema: T.StructType, keys: Sequence[str], stale: str | None = None
-    ) -> None:
+    def merge(self, name: str, frame: DataFrame, schema: T.StructType, keys: Sequence[str]) -> None:
         """Insert or update ``frame`` by its keys in one commit; runs a job. A concurrent write is retried.
 
         Args:
@@ -119,21 +117,26 @@ class Tables:
             frame: new and changed rows, one per key.
             schema: columns and types of the table.
             keys: columns that name a row.
-            stale: SQL condition on ``target``: rows in the table that it holds for and the frame does not have are
-                deleted.
         """
         frame = _conform(frame, schema, name)
-        condition = " AND ".join(f"target.`{key}` <=> source.`{key}`" for key in keys)
 
         def write() -> None:
             self._create_if_missing(name, frame)
-            merge = self._delta(name).alias("target").merge(frame.alias("source"), condition)
-            merge = merge.whenMatchedUpdateAll().whenNotMatchedInsertAll()
-            if stale is not None:
-                merge = merge.whenNotMatchedBySourceDelete(stale)
-            merge.execute()
+            self._matched(name, frame, keys).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
 
         _retry_conflicts(name, write)
+
+    def delete(self, name: str, rows: DataFrame, keys: Sequence[str]) -> None:
+        """Delete the table's rows that have the keys of ``rows`` in one commit; runs a job. A conflict is retried."""
+        _retry_conflicts(name, lambda: self._matched(name, rows, keys).whenMatchedDelete().execute())
+
+    def rename(self, name: str, column: str, old: str, new: str) -> None:
+        """Write ``new`` where ``column`` is ``old``, in one commit; runs a job. A conflict is retried."""
+        _retry_conflicts(name, lambda: self._delta(name).update(F.col(column) == old, {column: F.lit(new)}))
+
+    def _matched(self, name: str, rows: DataFrame, keys: Sequence[str]) -> DeltaMergeBuilder:
+        condition = " AND ".join(f"target.`{key}` <=> source.`{key}`" for key in keys)
+        return self._delta(name).alias("target").merge(rows.alias("source"), condition)
 
     def _save(self, name: str, writer: DataFrameWriter) -> None:
         if self._is_catalog(name):

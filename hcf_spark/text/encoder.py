@@ -1,22 +1,34 @@
-"""Texts to vectors of unit length with a BERT-type encoder, on CPU or GPU."""
+"""Texts to vectors with a BERT-type encoder, on CPU or GPU."""
 
+import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from transformers import AutoModel, PreTrainedModel
 
-from hcf_spark.errors import ConfigError
+from hcf_spark.errors import ConfigError, PlatformError
 from hcf_spark.text.batching import token_batches
+from hcf_spark.text.device import default_batch_tokens, default_precision, find_device, peak_flops, to_device
+from hcf_spark.text.effort import Effort
 from hcf_spark.text.folder import find_folder, fingerprint
-from hcf_spark.text.pooling import mean_pool, pool_windows, to_unit_length
+from hcf_spark.text.forward import Attend, packed_forward, padded_forward
+from hcf_spark.text.pooling import pool_tokens
 from hcf_spark.text.quiet import quiet_transformers
-from hcf_spark.text.spec import EncoderSpec
-from hcf_spark.text.tokens import load_tokenizer, special_tokens, tokenise
-from hcf_spark.text.windows import cut_windows
+from hcf_spark.text.reader import TextReader, Windows
+from hcf_spark.text.spec import EncoderSpec, first_position
+from hcf_spark.text.vectors import pool_windows, to_unit_length
+
+logger = logging.getLogger(__name__)
+
+_TRIAL = ("a", "A text of some words, more than the others have. " * 4, "b c d")
+_LEAST_COSINE = 0.99
+_NO_MEMORY = ("can't allocate memory", "bad_alloc")  # what torch says on a CPU
 
 
 @dataclass(frozen=True)
@@ -24,7 +36,7 @@ class Encoded:
     """Vectors of N texts, in the order given.
 
     Attributes:
-        vectors: (N, D) float32, rows of unit length.
+        vectors: (N, D) float32, rows of unit length unless the spec says otherwise.
         n_tokens: (N,) int32, tokens of each text, special ones not counted, those in two windows counted once.
         n_windows: (N,) int32, at least 1.
     """
@@ -37,61 +49,148 @@ class Encoded:
 class Encoder:
     """A tokenizer and a model in memory.
 
-    A text of any length is read whole: cut into overlapping windows, each pooled by the mean of its tokens (as
-    sentence-transformers does), the windows pooled by their token counts, the result scaled to unit length. A text
-    without a single token (control characters only) gets the vector of the special tokens alone.
+    A text of any length is read whole: cut into overlapping windows, each pooled over its tokens as the model's
+    authors meant it, the windows pooled by their token counts. A text without a single token (control characters
+    only) gets the vector of the special tokens alone.
+
+    Attributes:
+        reader: texts to windows; may be used in another thread.
+        effort: what has been done so far.
     """
 
-    def __init__(self, spec: EncoderSpec) -> None:
-        """Load the weights: on the GPU if torch sees one, else on the CPU.
+    def __init__(self, spec: EncoderSpec, gpu: str | None = None) -> None:
+        """Load the weights.
+
+        Args:
+            spec: the encoder.
+            gpu: see ``find_device``.
 
         Raises:
             ConfigError: the folder is not on this machine, holds another model than on the driver, or lacks weights.
+            PlatformError: torch does not see the GPU.
         """
+        start = time.perf_counter()
         folder = _own_folder(spec)
         self.spec = spec
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = find_device(gpu)
+        self.precision = getattr(torch, spec.precision) if spec.precision else default_precision(self.device)
         with quiet_transformers():
-            self._tokenizer = load_tokenizer(folder)
-            self._model = _load_model(folder).to(self.device)
-        self._before, self._after = special_tokens(self._tokenizer)
-        self._n_special = len(self._before) + len(self._after)
+            self.reader = TextReader(spec, folder)
+            self._model = _load_model(folder, self.precision).to(self.device)
+        config = self._model.config
+        self._matrix_weights = _matrix_weights(self._model)
+        self._attention_width = 4 * config.num_hidden_layers * config.hidden_size
+        batch_tokens = spec.batch_tokens or default_batch_tokens(self.device, config, spec.max_tokens, self.precision)
+        self.effort = Effort(batch_tokens=batch_tokens, peak_flops=peak_flops(self.device) or 0.0)
+        self._forward = padded_forward(self._model, self.reader.padding)
+        if self.device.type == "cuda" and self.precision != torch.float32:
+            self._pack_if_torch_can()
+        self.effort.padded_tokens = 0
+        self.effort.load_seconds = time.perf_counter() - start
 
     def encode(self, texts: Sequence[str]) -> Encoded:
-        """Vectors of ``texts``. Which other texts are there changes a vector by float rounding only (about 1e-7)."""
-        token_ids = tokenise(self._tokenizer, texts)
-        room = self.spec.max_tokens - self._n_special
-        per_text = [cut_windows(ids, room, self.spec.overlap_tokens) for ids in token_ids]
-        windows = [window for text in per_text for window in text]
-        n_windows = np.array([len(text) for text in per_text], dtype=np.int32)
-        weights = np.array([max(len(window), 1) for window in windows], dtype=np.int64)
+        """Vectors of ``texts``. Which other texts are there changes a vector by rounding only (about 1e-7 in fp32)."""
+        return self.encode_windows(self.reader.read(texts))
+
+    def encode_windows(self, texts: Sequence[Windows]) -> Encoded:
+        """Vectors of texts that have been read already."""
+        rows = [row for text in texts for row in text.rows]
+        n_windows = np.array([len(text.rows) for text in texts], dtype=np.int32)
+        weights = np.concatenate([text.weights for text in texts]) if texts else np.array([], dtype=np.int64)
+        vectors = pool_windows(self._encode_rows(rows), weights, n_windows)
+        self.effort.texts += len(texts)
+        self.effort.text_tokens += sum(text.n_tokens for text in texts)
         return Encoded(
-            vectors=to_unit_length(pool_windows(self._encode_windows(windows), weights, n_windows)),
-            n_tokens=np.array([len(ids) for ids in token_ids], dtype=np.int32),
+            vectors=to_unit_length(vectors) if self.spec.normalize else vectors,
+            n_tokens=np.array([text.n_tokens for text in texts], dtype=np.int32),
             n_windows=n_windows,
         )
 
-    def _encode_windows(self, windows: Sequence[Sequence[int]]) -> np.ndarray:
-        """(W, D) float32, in the order of ``windows``."""
-        lengths = [len(window) + self._n_special for window in windows]
-        vectors = np.empty((len(windows), self.spec.dimension), dtype=np.float32)
-        with torch.inference_mode(), _cpu_threads(self.spec.threads):
-            for batch in token_batches(lengths, self.spec.batch_tokens):
-                input_ids, mask = self._pad([windows[position] for position in batch])
-                hidden = self._model(input_ids=input_ids, attention_mask=mask).last_hidden_state
-                vectors[batch] = mean_pool(hidden, mask).cpu().numpy()
-        return vectors
+    def take_effort(self) -> Effort:
+        """What was done since the last call; counting starts anew."""
+        taken = self.effort
+        self.effort = Effort(batch_tokens=taken.batch_tokens, peak_flops=taken.peak_flops)
+        return taken
 
-    def _pad(self, windows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, L) int64 token ids with special tokens and padding, and their (B, L) int64 mask."""
-        rows = [[*self._before, *window, *self._after] for window in windows]
-        longest = max(map(len, rows))
-        input_ids = np.full((len(rows), longest), self._tokenizer.pad_token_id, dtype=np.int64)
-        mask = np.zeros_like(input_ids)
-        for position, row in enumerate(rows):
-            input_ids[position, : len(row)] = row
-            mask[position, : len(row)] = 1
-        return torch.from_numpy(input_ids).to(self.device), torch.from_numpy(mask).to(self.device)
+    def pack(self, attend: Attend) -> bool:
+        """Compute without padding from here on, if this model gives the same vectors that way; tells whether it does.
+
+        Args:
+            attend: as ``torch.nn.attention.varlen.varlen_attn``.
+        """
+        rows = [row for text in self.reader.read(_TRIAL) for row in text.rows]
+        usual, padded = self._model.config._attn_implementation, self._forward
+        with torch.inference_mode():
+            expected = self._pooled(rows)
+            try:
+                self._forward = packed_forward(self._model, first_position(self._model.config), attend)
+                cosine = torch.nn.functional.cosine_similarity(self._pooled(rows), expected).min().item()
+                problem = None if cosine >= _LEAST_COSINE else f"cosine with the padded vectors {cosine:.3f}"
+            except Exception as error:
+                problem = f"{type(error).__name__}: {error}"
+        if problem:
+            logger.info("%s is computed with padding, since it cannot be packed (%s)", self.spec.model, problem)
+            self._model.set_attn_implementation(usual)
+            self._forward = padded
+        return not problem
+
+    def _pack_if_torch_can(self) -> None:
+        try:
+            from torch.nn.attention.varlen import varlen_attn
+        except ImportError:
+            return
+        self.pack(varlen_attn)
+
+    def _encode_rows(self, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """(W, D) float32, in the order of ``rows``; a batch that memory does not hold is tried again in halves."""
+        start = time.perf_counter()
+        lengths = np.array([len(row) for row in rows], dtype=np.int64)
+        vectors = torch.empty((len(rows), self.spec.dimension), dtype=torch.float32, device=self.device)
+        waiting = token_batches(lengths, self.effort.batch_tokens)[::-1]
+        with torch.inference_mode(), _cpu_threads(self.spec.threads):
+            while waiting:
+                batch = waiting.pop()
+                try:
+                    vectors[to_device(batch, self.device)] = self._pooled([rows[row] for row in batch])
+                    continue
+                except Exception as error:
+                    if not _is_out_of_memory(error):
+                        raise
+                # out of the except block, since the error keeps the tensors of its stack alive
+                self._halve_budget(lengths[batch])
+                left = np.concatenate([batch, *waiting[::-1]])
+                waiting = [left[part] for part in token_batches(lengths[left], self.effort.batch_tokens)][::-1]
+            found = vectors.cpu().numpy()
+        self.effort.model_seconds += time.perf_counter() - start
+        self.effort.tokens += int(lengths.sum())
+        matrices, attention = 2 * self._matrix_weights * lengths.sum(), self._attention_width * np.square(lengths).sum()
+        self.effort.flops += float(matrices + attention)
+        return found
+
+    def _pooled(self, rows: Sequence[np.ndarray]) -> torch.Tensor:
+        """(B, D) float32 on the device."""
+        hidden, starts = self._forward(rows)
+        ends = starts + np.array([len(row) for row in rows])
+        pooled = pool_tokens(hidden, starts + self.reader.n_not_pooled, ends, self.spec.pooling)
+        self.effort.padded_tokens += len(hidden)
+        return pooled
+
+    def _halve_budget(self, lengths: np.ndarray) -> None:
+        if len(lengths) == 1:
+            raise PlatformError(
+                f"a window of {lengths[0]} tokens does not fit into the memory of {self.device}: "
+                "lower encoder.max_tokens, or run fewer tasks there at once"
+            )
+        self.effort.batch_tokens = max(int(len(lengths) * lengths.max()) // 2, 1)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        logger.warning("out of memory on %s: on with %s tokens at once", self.device, f"{self.effort.batch_tokens:,}")
+
+
+@lru_cache(maxsize=1)
+def load_encoder(spec: EncoderSpec, gpu: str | None) -> Encoder:
+    """The encoder of a Spark worker process, which runs many tasks and loads it in the first."""
+    return Encoder(spec, gpu)
 
 
 def _own_folder(spec: EncoderSpec) -> Path:
@@ -107,9 +206,9 @@ def _own_folder(spec: EncoderSpec) -> Path:
     return folder
 
 
-def _load_model(folder: Path) -> PreTrainedModel:
+def _load_model(folder: Path, precision: torch.dtype) -> PreTrainedModel:
     model, report = AutoModel.from_pretrained(
-        folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, dtype=torch.float32,
+        folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, dtype=precision,
         output_loading_info=True,
     )  # fmt: skip
     missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
@@ -121,11 +220,24 @@ def _load_model(folder: Path) -> PreTrainedModel:
     return model.eval()
 
 
+def _matrix_weights(model: PreTrainedModel) -> int:
+    """Weights of the matrices that every token goes through."""
+    return sum(
+        weight.numel()
+        for name, weight in model.named_parameters()
+        if weight.ndim == 2 and "embeddings" not in name and not name.startswith("pooler.")
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in _NO_MEMORY)
+
+
 @contextmanager
-def _cpu_threads(threads: int) -> Iterator[None]:
+def _cpu_threads(threads: int | None) -> Iterator[None]:
     """Within the block torch computes with ``threads`` CPU threads; the rest of the process keeps its own number."""
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(threads or before)
     try:
         yield
     finally:

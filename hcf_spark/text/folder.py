@@ -115,17 +115,6 @@ def _require_whole(path: Path, found: str) -> None:
         ) from error
 
 
-def read_sentence_length(folder: Path) -> int | None:
-    """``max_seq_length`` as the model's authors set it for sentence-transformers, or None."""
-    path = folder / "sentence_bert_config.json"
-    if not path.is_file():
-        return None
-    try:
-        return json.loads(path.read_text()).get("max_seq_length")
-    except (ValueError, AttributeError) as error:
-        raise ConfigError(f"encoder folder {folder}: {path.name} is not a JSON mapping; fetch it again") from error
-
-
 def fingerprint(folder: Path) -> str:
     """12 hexadecimal digits of a SHA-256 over the names and contents of configuration, tokenizer and weights."""
     digest = hashlib.sha256()

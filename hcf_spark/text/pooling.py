@@ -1,41 +1,29 @@
-"""From token vectors to window vectors to one vector of unit length for each text."""
+"""From token vectors to window vectors."""
 
 import numpy as np
 import torch
 
-
-def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean of the vectors of a window's real tokens, special ones included, as sentence-transformers does it.
-
-    Args:
-        hidden: (B, L, D) float, the model's last layer.
-        mask: (B, L) integer, 1 for a real token and 0 for padding; at least one 1 in each row.
-
-    Returns:
-        (B, D), of the dtype of ``hidden``.
-    """
-    weights = mask.unsqueeze(-1).to(hidden.dtype)
-    return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+from hcf_spark.text.device import to_device
 
 
-def pool_windows(window_vectors: np.ndarray, n_tokens: np.ndarray, n_windows: np.ndarray) -> np.ndarray:
-    """Mean of each text's window vectors, weighted by the windows' tokens.
+def pool_tokens(hidden: torch.Tensor, starts: np.ndarray, ends: np.ndarray, how: str) -> torch.Tensor:
+    """One vector for each window from those of its tokens, as sentence-transformers pools them.
 
     Args:
-        window_vectors: (W, D) float32, the windows of the first text, then those of the second, and so on.
-        n_tokens: (W,) integer, the weights, greater than 0.
-        n_windows: (B,) integer, windows of each text, at least 1; they sum to W.
+        hidden: (T, D) float, the model's last layer, windows one after another, with padding between them or without.
+        starts: (B,) int64, position of each window's first token that counts.
+        ends: (B,) int64, position after its last one, greater than ``starts``.
+        how: ``mean`` of its tokens, ``cls`` (the first) or ``lasttoken``.
 
     Returns:
         (B, D) float32.
     """
-    first_window = np.cumsum(n_windows, dtype=np.int64) - n_windows
-    weights = n_tokens.astype(np.float64)
-    sums = np.add.reduceat(window_vectors * weights[:, None], first_window, axis=0)
-    return (sums / np.add.reduceat(weights, first_window)[:, None]).astype(np.float32)
-
-
-def to_unit_length(vectors: np.ndarray) -> np.ndarray:
-    """(B, D) float32: the rows of ``vectors`` scaled to length 1."""
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+    if how == "cls":
+        return hidden[to_device(starts, hidden.device)].float()
+    if how == "lasttoken":
+        return hidden[to_device(ends - 1, hidden.device)].float()
+    lengths = ends - starts
+    offsets = np.cumsum(lengths) - lengths
+    positions = np.arange(lengths.sum()) + np.repeat(starts - offsets, lengths)
+    bags = [to_device(indices, hidden.device) for indices in (positions, offsets)]
+    return torch.nn.functional.embedding_bag(bags[0], hidden.float(), bags[1], mode="mean")

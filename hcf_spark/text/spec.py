@@ -1,20 +1,21 @@
 """What an encoder is, settled on the driver: small, picklable, checked; the weights are not loaded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hcf_spark.errors import ConfigError
-from hcf_spark.text.folder import find_folder, fingerprint, read_sentence_length, require_complete
+from hcf_spark.text.authors import POOLINGS, Intended, read_intended
+from hcf_spark.text.folder import find_folder, fingerprint, require_complete
 from hcf_spark.text.quiet import quiet_transformers
-from hcf_spark.text.tokens import load_tokenizer, special_tokens
+from hcf_spark.text.tokens import load_tokenizer, special_tokens, tokenise
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
     from hcf_spark.config import EncoderSettings
 
-_POOLING = "mean"
+_NO_MAXIMUM = 1_000_000  # a tokenizer without a maximum names one far above this
 _POSITIONS_START_AFTER_PADDING = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
 
 
@@ -27,11 +28,17 @@ class EncoderSpec:
         folder: where the driver found it.
         fingerprint: of the folder's content.
         encoder_id: names all that the vectors depend on; vectors with different ids must never be compared.
-        max_tokens: tokens in a window, special ones included.
+        max_tokens: tokens in a window, special ones and prefix included.
         overlap_tokens: tokens that a window repeats of the one before it.
-        batch_tokens: padded tokens of a forward pass.
-        threads: CPU threads of a task.
+        pooling: ``mean`` of the tokens, ``cls`` or ``lasttoken``.
+        normalize: whether vectors are scaled to unit length.
+        prefix: goes before each window.
+        pool_prefix: whether the prefix counts in the pooling.
+        lower_case: whether texts are lowered first.
         dimension: D, the length of a vector.
+        precision: ``float32`` or ``bfloat16``; None: by the device.
+        batch_tokens: padded tokens of a forward pass; None: by the device.
+        threads: CPU threads of a task; None: as many as the process has.
     """
 
     model: str
@@ -40,40 +47,80 @@ class EncoderSpec:
     encoder_id: str
     max_tokens: int
     overlap_tokens: int
-    batch_tokens: int
-    threads: int
+    pooling: str
+    normalize: bool
+    prefix: str
+    pool_prefix: bool
+    lower_case: bool
     dimension: int
+    precision: str | None
+    batch_tokens: int | None
+    threads: int | None
 
 
 def resolve_encoder(settings: "EncoderSettings") -> EncoderSpec:
-    """Find the encoder, check it and the window settings, and name it. Reads the weights once, for their hash.
+    """Find the encoder, check it and the settings, and name it. Reads the weights once, for their hash.
 
     Raises:
-        ConfigError: the model is not found, not complete or no BERT-type encoder, or the windows do not fit it.
+        ConfigError: the model is not found, not complete, no BERT-type encoder or meant to be used in a way that is
+            not known here, or the windows do not fit it.
     """
     folder = find_folder(settings.model)
     require_complete(folder)
     config, tokenizer = _load_settings(folder)
-    max_tokens = _window_tokens(settings.max_tokens, folder, config)
-    room = max_tokens - sum(map(len, special_tokens(tokenizer)))
+    intended = read_intended(folder)
+    max_tokens = _window_tokens(settings.max_tokens, folder, config, tokenizer, intended)
+    prefix = intended.prefixes[settings.prompt] if settings.prefix is None else settings.prefix
+    room = max_tokens - sum(map(len, special_tokens(tokenizer))) - len(tokenise(tokenizer, [prefix])[0])
     if settings.overlap_tokens >= room:
         raise ConfigError(
             f"encoder.overlap_tokens is {settings.overlap_tokens}, but a window of {settings.model} has room for "
-            f"{room} tokens of text ({max_tokens} with special ones): set it below {room}, better below {room // 2}"
+            f"{room} tokens of text ({max_tokens} with special ones{' and prefix' if prefix else ''}): "
+            f"set it below {room}, better below {room // 2}"
         )
-    digest = fingerprint(folder)
-    name = Path(settings.model).name
-    return EncoderSpec(
+    spec = EncoderSpec(
         model=settings.model,
         folder=str(folder),
-        fingerprint=digest,
-        encoder_id=f"{name}@{digest}/{_POOLING}/window={max_tokens}/overlap={settings.overlap_tokens}",
+        fingerprint=fingerprint(folder),
+        encoder_id="",
         max_tokens=max_tokens,
         overlap_tokens=settings.overlap_tokens,
+        pooling=settings.pooling or _known_pooling(intended.pooling, folder),
+        normalize=intended.normalize if settings.normalize is None else settings.normalize,
+        prefix=prefix,
+        pool_prefix=intended.pool_prefix,
+        lower_case=intended.lower_case,
+        dimension=config.hidden_size,
+        precision=settings.precision,
         batch_tokens=settings.batch_tokens,
         threads=settings.threads_per_task,
-        dimension=config.hidden_size,
     )
+    return replace(spec, encoder_id=_encoder_id(spec))
+
+
+def _encoder_id(spec: EncoderSpec) -> str:
+    parts = [
+        f"{Path(spec.model).name}@{spec.fingerprint}",
+        spec.pooling,
+        f"window={spec.max_tokens}",
+        f"overlap={spec.overlap_tokens}",
+    ]
+    if not spec.normalize:
+        parts.append("any length")
+    if spec.prefix:
+        parts.append(f"prefix={spec.prefix!r}" if spec.pool_prefix else f"prefix={spec.prefix!r} not pooled")
+    if spec.lower_case:
+        parts.append("lower case")
+    return "/".join(parts)
+
+
+def _known_pooling(pooling: str, folder: Path) -> str:
+    if pooling not in POOLINGS:
+        raise ConfigError(
+            f"encoder folder {folder} asks for pooling {pooling}, which is not done here: "
+            f"set encoder.pooling to one of {', '.join(POOLINGS)}, or give another encoder"
+        )
+    return pooling
 
 
 def _load_settings(folder: Path) -> tuple["PretrainedConfig", "PreTrainedTokenizerBase"]:
@@ -112,25 +159,35 @@ def _family_problem(config: "PretrainedConfig", tokenizer: "PreTrainedTokenizerB
     return None
 
 
-def _window_tokens(wanted: int | None, folder: Path, config: "PretrainedConfig") -> int:
+def _window_tokens(
+    wanted: int | None,
+    folder: Path,
+    config: "PretrainedConfig",
+    tokenizer: "PreTrainedTokenizerBase",
+    intended: Intended,
+) -> int:
     most = _most_tokens(config)
-    if wanted is None:
-        wanted = read_sentence_length(folder) or most
-        if wanted is None:
+    if wanted is not None:
+        if most is not None and wanted > most:
             raise ConfigError(
-                f"encoder.max_tokens: the model in {folder} names no maximum of its own; set one, for example 512"
+                f"encoder.max_tokens is {wanted}, but the model in {folder} takes at most {most}: "
+                f"set {most} or less, or null for the model's own; longer texts are read in several windows"
             )
-        return wanted if most is None else min(wanted, most)
-    if most is not None and wanted > most:
+        return wanted
+    named = intended.max_tokens or tokenizer.model_max_length
+    lengths = [length for length in (named, most) if length is not None and length < _NO_MAXIMUM]
+    if not lengths:
         raise ConfigError(
-            f"encoder.max_tokens is {wanted}, but the model in {folder} takes at most {most}: "
-            f"set {most} or less, or null for the model's own; longer texts are read in several windows"
+            f"encoder.max_tokens: the model in {folder} names no maximum of its own; set one, for example 512"
         )
-    return wanted
+    return min(lengths)
 
 
 def _most_tokens(config: "PretrainedConfig") -> int | None:
     most = getattr(config, "max_position_embeddings", None)
-    if most is not None and config.model_type in _POSITIONS_START_AFTER_PADDING:
-        return most - config.pad_token_id - 1
-    return most
+    return None if most is None else most - first_position(config)
+
+
+def first_position(config: "PretrainedConfig") -> int:
+    """Position id of a window's first token."""
+    return config.pad_token_id + 1 if config.model_type in _POSITIONS_START_AFTER_PADDING else 0

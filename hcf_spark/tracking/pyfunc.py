@@ -62,14 +62,18 @@ class HybridRecommender(mlflow.pyfunc.PythonModel):
         )
 
     def _text_vectors(self, rows: pd.DataFrame) -> np.ndarray:
-        """(B, D) float32: the mean of the unit vectors of a company's texts, at length 1; zeros without text."""
-        total = np.zeros((len(rows), self._package.about.text_dimension), np.float64)
-        for column in self._package.about.text_columns:
+        """(B, text_dimension) float32: the vectors of a company's texts, combined; zeros without text."""
+        from hcf_spark.text.sources import combine_sources, combined_sources
+
+        about = self._package.about
+        sources = combined_sources(about.text_columns, about.text_combine)
+        vectors = np.zeros((len(sources), len(rows), self._encoder.spec.dimension), np.float32)
+        for column, found in zip(sources, vectors, strict=True):
             texts = _column(rows, column, [None] * len(rows))
             given = [row for row, text in enumerate(texts) if isinstance(text, str) and text.strip()]
             if given:
-                total[given] += self._encoder.encode([texts[row] for row in given]).vectors
-        return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+                found[given] = self._encoder.encode([texts[row] for row in given]).vectors
+        return combine_sources(vectors, about.text_combine)
 
 
 def _column(rows: pd.DataFrame, name: str, otherwise: list[None]) -> list[Any]:

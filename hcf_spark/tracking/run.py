@@ -77,6 +77,11 @@ def log_matrix(report: Mapping[str, Any], sizes: Sequence[Mapping[str, Any]]) ->
     mlflow.log_dict(dict(report), "matrix.json")
 
 
+def log_metrics(metrics: Mapping[str, float], group: str) -> None:
+    """Log metrics as ``group.name`` with the active run."""
+    mlflow.log_metrics({f"{group}.{name}": value for name, value in metrics.items()})
+
+
 def log_plots(plots: Mapping[str, str]) -> None:
     """Keep charts, by file name, with the active run."""
     for name, svg in plots.items():

@@ -57,7 +57,7 @@ def tables(spark, config):
     ):
         tables.overwrite(name, spark.createDataFrame(rows, schema))
     sound = tables.read("companies", "").where("company_id is not null").dropDuplicates(["company_id"])
-    embed_companies(tables, sound, ["description"], resolve_encoder(config.encoder))
+    embed_companies(tables, sound, resolve_encoder(config.encoder), config)
     return tables
 
 

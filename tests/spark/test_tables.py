@@ -88,13 +88,17 @@ def test_replacing_the_rows_of_one_value(spark, tables):
     assert content(tables, "quarantine") == expected
 
 
-def test_merge_updates_inserts_and_deletes_what_is_stale(spark, tables):
+def test_merge_updates_and_inserts_delete_and_rename_do_so_by_key(spark, tables):
     tables.merge("text_embeddings", frame(spark, ("a", 1), ("b", 20), ("c", 3)), KEY_VALUE, ["key"])
     assert content(tables, "text_embeddings") == [("a", 1), ("b", 20), ("c", 3)]
     before = versions(tables, "text_embeddings")
-    tables.merge("text_embeddings", frame(spark, ("a", 10), ("e", 5)), KEY_VALUE, ["key"], "target.value > 3")
+    tables.merge("text_embeddings", frame(spark, ("a", 10), ("e", 5)), KEY_VALUE, ["key"])
+    assert content(tables, "text_embeddings") == [("a", 10), ("b", 20), ("c", 3), ("e", 5)]
+    tables.delete("text_embeddings", frame(spark, ("b", 0), ("x", 0)), ["key"])
     assert content(tables, "text_embeddings") == [("a", 10), ("c", 3), ("e", 5)]
-    assert versions(tables, "text_embeddings") == before + 1
+    tables.rename("text_embeddings", "key", "c", "d")
+    assert content(tables, "text_embeddings") == [("a", 10), ("d", 3), ("e", 5)]
+    assert versions(tables, "text_embeddings") == before + 3, "one commit for each write"
 
 
 def test_catalog_tables_under_names_of_ones_own(spark, make_config, tmp_path):

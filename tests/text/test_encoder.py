@@ -6,10 +6,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from tiny_bert import WORDS, save_tiny_bert
+from tiny_bert import WORDS, encoder_settings, save_tiny_bert
 from transformers import AutoModel, AutoTokenizer
 
-from hcf_spark.config import EncoderSettings
 from hcf_spark.errors import ConfigError
 from hcf_spark.text.encoder import Encoder
 from hcf_spark.text.spec import resolve_encoder
@@ -25,7 +24,7 @@ SHORT_TEXTS = [
 
 @pytest.fixture(scope="module")
 def minilm():
-    return Encoder(resolve_encoder(settings("all-MiniLM-L6-v2", overlap_tokens=32, batch_tokens=4096)))
+    return Encoder(resolve_encoder(encoder_settings("all-MiniLM-L6-v2", overlap_tokens=32, batch_tokens=4096)))
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +34,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tiny(folder):
-    return Encoder(resolve_encoder(settings(folder)))
-
-
-def settings(model, **changes):
-    values = {"max_tokens": None, "overlap_tokens": 4, "batch_tokens": 64, "threads_per_task": 1, **changes}
-    return EncoderSettings(model=str(model), **values)
+    return Encoder(resolve_encoder(encoder_settings(folder)))
 
 
 def random_texts(count, longest, seed=0):
@@ -124,7 +118,7 @@ def test_no_texts(tiny):
 
 
 def test_nothing_is_printed(folder, capfd):
-    Encoder(resolve_encoder(settings(folder))).encode(["cloud " * 2000])
+    Encoder(resolve_encoder(encoder_settings(folder))).encode(["cloud " * 2000])
     assert capfd.readouterr() == ("", "")
 
 
@@ -148,7 +142,7 @@ def test_weights_that_lack_what_config_asks_for(folder, tmp_path):
     kept = {name: tensor for name, tensor in tensors.items() if "layer.1.output" not in name}
     save_file(kept, broken / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ConfigError) as error:
-        Encoder(resolve_encoder(settings(broken)))
+        Encoder(resolve_encoder(encoder_settings(broken)))
     assert str(error.value) == (
         f"encoder weights in {broken} lack 4 tensors that config.json asks for, such as "
         "encoder.layer.1.output.LayerNorm.bias: config.json and weights are not of the same model; "

@@ -1,13 +1,23 @@
 import numpy as np
+import pytest
 import torch
 
-from hcf_spark.text.pooling import mean_pool, pool_windows, to_unit_length
+from hcf_spark.text.pooling import pool_tokens
+from hcf_spark.text.vectors import pool_windows, to_unit_length
 
 
-def test_mean_pool_leaves_padding_out():
-    hidden = torch.tensor([[[1.0, 2.0], [3.0, 6.0], [100.0, 100.0]], [[1.0, 1.0], [2.0, 2.0], [6.0, 6.0]]])
-    mask = torch.tensor([[1, 1, 0], [1, 1, 1]])
-    assert mean_pool(hidden, mask).tolist() == [[2.0, 4.0], [3.0, 3.0]]
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("mean", [[2.0, 4.0], [3.0, 3.0]]),
+        ("cls", [[1.0, 2.0], [1.0, 1.0]]),
+        ("lasttoken", [[3.0, 6.0], [6.0, 6.0]]),
+    ],
+)
+def test_tokens_are_pooled_between_start_and_end(how, expected):
+    hidden = torch.tensor([[1.0, 2.0], [3.0, 6.0], [100.0, 100.0], [1.0, 1.0], [2.0, 2.0], [6.0, 6.0]])
+    pooled = pool_tokens(hidden, starts=np.array([0, 3]), ends=np.array([2, 6]), how=how)
+    assert pooled.tolist() == expected
 
 
 def test_windows_weigh_as_many_tokens_as_they_have():

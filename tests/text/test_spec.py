@@ -6,18 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_bert import save_tiny_bert
+from tiny_bert import encoder_settings, save_tiny_bert
 
-from hcf_spark.config import EncoderSettings
 from hcf_spark.errors import ConfigError
 from hcf_spark.text.spec import resolve_encoder
 
 CURE = "give the folder of a BERT-type encoder, a name on the Hugging Face hub, or all-MiniLM-L6-v2"
-
-
-def settings(model, **changes):
-    values = {"max_tokens": None, "overlap_tokens": 4, "batch_tokens": 64, "threads_per_task": 1, **changes}
-    return EncoderSettings(model=str(model), **values)
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +26,18 @@ def folder(saved, tmp_path):
 
 def message(model, **changes):
     with pytest.raises(ConfigError) as error:
-        resolve_encoder(settings(model, **changes))
+        resolve_encoder(encoder_settings(model, **changes))
     return str(error.value)
 
 
 def test_the_default_encoder_comes_with_pip():
-    spec = resolve_encoder(settings("all-MiniLM-L6-v2", overlap_tokens=32))
+    spec = resolve_encoder(encoder_settings("all-MiniLM-L6-v2", overlap_tokens=32))
     assert spec.encoder_id == f"all-MiniLM-L6-v2@{spec.fingerprint}/mean/window=256/overlap=32"
     assert (spec.max_tokens, spec.dimension) == (256, 384)
 
 
 def test_a_spec_is_small_and_travels(folder):
-    spec = resolve_encoder(settings(folder))
+    spec = resolve_encoder(encoder_settings(folder))
     assert (spec.dimension, spec.max_tokens, spec.overlap_tokens, spec.batch_tokens, spec.threads) == (16, 32, 4, 64, 1)
     assert pickle.loads(pickle.dumps(spec)) == spec  # noqa: S301
     assert len(pickle.dumps(spec)) < 1000
@@ -51,36 +45,36 @@ def test_a_spec_is_small_and_travels(folder):
 
 def test_the_id_changes_with_all_that_vectors_depend_on(folder, tmp_path):
     ids = [
-        resolve_encoder(settings(folder)).encoder_id,
-        resolve_encoder(settings(folder, overlap_tokens=5)).encoder_id,
-        resolve_encoder(settings(folder, max_tokens=16)).encoder_id,
-        resolve_encoder(settings(save_tiny_bert(tmp_path / "other" / "tiny", seed=1))).encoder_id,
+        resolve_encoder(encoder_settings(folder)).encoder_id,
+        resolve_encoder(encoder_settings(folder, overlap_tokens=5)).encoder_id,
+        resolve_encoder(encoder_settings(folder, max_tokens=16)).encoder_id,
+        resolve_encoder(encoder_settings(save_tiny_bert(tmp_path / "other" / "tiny", seed=1))).encoder_id,
     ]
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     tokenizer["normalizer"]["lowercase"] = not tokenizer["normalizer"]["lowercase"]
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
-    ids.append(resolve_encoder(settings(folder)).encoder_id)
+    ids.append(resolve_encoder(encoder_settings(folder)).encoder_id)
     assert len(set(ids)) == len(ids)
 
 
 def test_the_id_does_not_change_with_place_or_speed(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "elsewhere" / "tiny")
-    spec = resolve_encoder(settings(folder))
-    assert resolve_encoder(settings(copy, batch_tokens=128, threads_per_task=2)).encoder_id == spec.encoder_id
+    spec = resolve_encoder(encoder_settings(folder))
+    assert resolve_encoder(encoder_settings(copy, batch_tokens=128, threads_per_task=2)).encoder_id == spec.encoder_id
 
 
 def test_the_authors_window_is_taken_within_what_the_model_can(folder):
     lengths = []
     for length in (20, 500):
         (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": length}))
-        lengths.append(resolve_encoder(settings(folder)).max_tokens)
+        lengths.append(resolve_encoder(encoder_settings(folder)).max_tokens)
     assert lengths == [20, 32]
 
 
 def test_positions_that_start_after_padding_are_not_for_tokens(folder):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "roberta", "pad_token_id": 1}))
-    assert resolve_encoder(settings(folder)).max_tokens == 30
+    assert resolve_encoder(encoder_settings(folder)).max_tokens == 30
 
 
 def test_no_folder():
@@ -103,8 +97,8 @@ def test_a_hub_name_is_read_from_the_local_copy(folder, tmp_path, monkeypatch):
     shutil.copytree(folder, copy / "snapshots" / ("a" * 40))
     (copy / "refs").mkdir()
     (copy / "refs" / "main").write_text("a" * 40)
-    spec = resolve_encoder(settings("some/tiny"))
-    assert spec.encoder_id == resolve_encoder(settings(folder)).encoder_id
+    spec = resolve_encoder(encoder_settings("some/tiny"))
+    assert spec.encoder_id == resolve_encoder(encoder_settings(folder)).encoder_id
 
 
 def test_an_empty_folder(tmp_path):

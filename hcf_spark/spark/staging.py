@@ -1,0 +1,31 @@
+"""Frames kept in files for a while: what is read several times, is dear to make, and must outlive an executor."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+
+
+class Staging:
+    """A folder that all nodes see, for Parquet files that are there while a block runs.
+
+    The cache will not do: a merge does not read what is cached, and drops from the cache what was made of its table.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Use ``folder``, without what a run that was killed has left there."""
+        self._folder = folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def keep(self, frame: DataFrame, order: str) -> Iterator[DataFrame]:
+        """The frame, each file sorted by the column ``order``, so that Parquet skips what is not asked for."""
+        folder = self._folder / uuid.uuid4().hex
+        frame.sortWithinPartitions(order).write.parquet(str(folder))
+        try:
+            yield frame.sparkSession.read.schema(frame.schema).parquet(str(folder))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,42 @@
+"""The encoder in Spark tasks: what comes back, whatever the texts and the partitions."""
+
+import json
+
+import numpy as np
+import pytest
+from pyspark.sql import functions as F
+from tiny_bert import encoder_settings, save_tiny_bert
+
+from hcf_spark.spark.encode import ENCODED, encode_texts
+from hcf_spark.text.effort import Effort
+from hcf_spark.text.spec import resolve_encoder
+
+pytestmark = pytest.mark.spark
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory):
+    return resolve_encoder(encoder_settings(save_tiny_bert(tmp_path_factory.mktemp("models") / "tiny")))
+
+
+def test_encoded_texts_do_not_depend_on_partitions(spark, spec):
+    texts = spark.createDataFrame([(f"h{i}", "cloud " * (i + 1)) for i in range(40)], "text_hash string, text string")
+    vectors = {}
+    for partitions in (1, 7):
+        encoded = encode_texts(texts.repartition(partitions), spec)
+        assert encoded.schema == ENCODED
+        found = {row.text_hash: row for row in encoded.where("text_hash is not null").collect()}
+        vectors[partitions] = np.array([found[f"h{i}"].embedding for i in range(40)])
+        assert [found[f"h{i}"].n_tokens for i in range(40)] == list(range(1, 41))
+    np.testing.assert_allclose(vectors[1], vectors[7], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(vectors[1], axis=1), 1, rtol=1e-6)
+
+
+def test_each_task_with_a_text_tells_its_effort_and_no_other_loads_a_model(spark, spec):
+    texts = spark.range(2).select(F.concat(F.lit("h"), "id").alias("text_hash"), F.lit("cloud bank").alias("text"))
+    spread = texts.repartition(1).union(texts.limit(0).repartition(3))
+    rows = encode_texts(spread, spec).where("effort is not null").collect()
+    assert len(rows) == 1
+    effort = Effort(**json.loads(rows[0].effort))
+    assert (effort.texts, effort.tokens, effort.padded_tokens, effort.batch_tokens) == (2, 8, 8, 64)
+    assert 0 < effort.model_seconds < effort.total_seconds
