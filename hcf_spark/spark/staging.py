@@ -3,7 +3,7 @@
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pyspark.sql import DataFrame
@@ -29,3 +29,5 @@ class Staging:
             yield frame.sparkSession.read.schema(frame.schema).parquet(str(folder))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # others are still kept there
+                self._folder.rmdir()
