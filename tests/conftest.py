@@ -21,6 +21,7 @@ SMALL = (
     "filter.min_companies_per_product=2",
     "train.max_epochs=3",
     "evaluation.cutoff=20",
+    "evaluation.trials=2",
 )
 
 

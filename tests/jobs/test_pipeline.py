@@ -26,7 +26,7 @@ def settings(tmp_path_factory):
     return [
         f"output={tmp_path_factory.mktemp('pipeline') / 'out'}", "input.source=sample", "sample.companies=120",
         "sample.products=40", "sample.products_per_company=6", "sample.long_text_share=0", "train.max_epochs=3",
-        "score.top_k=5",
+        "score.top_k=5", "evaluation.trials=2",
     ]  # fmt: skip
 
 
