@@ -16,7 +16,7 @@ class Hcf:
     """HCF (arXiv 2410.20325): deep collaborative filtering whose company vectors start at their text; see ``DeepCF``.
 
     It knows a company by its text and, if it was in training, by its fine-tuned vector; products told later change
-    nothing. What the paper leaves open was settled on the validation NDCG of `make benchmark NAME=stage2`: no hidden
+    nothing. What the paper leaves open was settled on validation NDCG (`make benchmark NAME=stage2`): no hidden
     layer beyond the company vector (``train.depth`` 0: residual blocks overfit before the vectors have learnt), weight
     6 on the cells that hold an interaction, Huber's delta 1, an L2 penalty on what training adds to a company vector,
     AdamW's learning rate. Every product of a company is in the loss, so no negatives are sampled.
