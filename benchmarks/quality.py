@@ -127,14 +127,13 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data")
     parser.add_argument("--conf", action="append", default=[])
-    parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out")
     flags = parser.parse_args(argv)
     configure_logging("info")
     with tempfile.TemporaryDirectory() as output:
         data = ["input.source=csv", f"input.folder={flags.data}"] if flags.data else []
-        found = run(load_config([DEMO, *flags.conf], [f"output={output}", *data, *flags.set]), flags.seeds)
+        found = run(load_config([DEMO, *flags.conf], [f"output={output}", *data]), flags.seeds)
     print_table(found)
     if flags.out:
         Path(flags.out).write_text(json.dumps(found, indent=1), encoding="utf-8")

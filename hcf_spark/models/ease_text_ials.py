@@ -9,6 +9,7 @@ import numpy as np
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.ease_text import EaseText
 from hcf_spark.models.ials import Ials
+from hcf_spark.models.parts import pack_parts, unpack_part
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,8 @@ class EaseTextIals:
         return np.float32(self.gamma) * self.low_rank.embed(companies)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The parts' arrays, as ``linear/<array>`` and ``low_rank/<array>``, and gamma."""
-        parts = {"linear": self.linear, "low_rank": self.low_rank}
-        arrays = {f"{part}/{key}": array for part, model in parts.items() for key, array in model.arrays().items()}
-        return {**arrays, "gamma": np.array([self.gamma])}
+        return {"gamma": np.array([self.gamma]), **pack_parts(linear=self.linear, low_rank=self.low_rank)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        linear, low_rank = (
-            {key.removeprefix(part): array for key, array in arrays.items() if key.startswith(part)}
-            for part in ("linear/", "low_rank/")
-        )
-        return cls(EaseText.from_arrays(linear), Ials.from_arrays(low_rank), arrays["gamma"].item())
+        return cls(unpack_part(arrays, "linear"), unpack_part(arrays, "low_rank"), arrays["gamma"].item())

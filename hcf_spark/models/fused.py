@@ -1,7 +1,7 @@
 """The fused model: text, neighbours and known products of any company, seen or not, in one vector and one score."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import ClassVar, Self
 
@@ -77,5 +77,6 @@ def _axes(warm: Model, cold: Model, train: Companies, seed: int) -> np.ndarray:
     """Top right singular directions of the scores that companies get with and without their products."""
     random = np.random.default_rng(seed)
     drawn = train.take(np.sort(random.permutation(len(train))[:_AXES_COMPANIES]))
-    scores = np.vstack([warm.score(drawn), cold.score(drawn)])
+    unknown = replace(drawn, known=sp.csr_matrix(drawn.known.shape, dtype=np.float32))
+    scores = np.vstack([warm.score(drawn), cold.score(unknown)])
     return score_axes([(scores, sp.identity(scores.shape[1], np.float32, "csr"))], seed)
