@@ -131,6 +131,7 @@ class TrainSettings(_Settings):
     learning_rate: Positive
     weight_decay: Annotated[float, Field(ge=0)]
     company_l2: Annotated[float, Field(ge=0)]
+    loss: Literal["huber", "mse", "bce", "multinomial"]
     huber_delta: Positive
     positive_weight: Positive
 

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 _NETWORK = (
     "hidden_size", "depth", "dropout", "learning_rate", "weight_decay", "company_l2",
-    "huber_delta", "positive_weight",
+    "loss", "huber_delta", "positive_weight",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from hcf_spark.evaluation.metrics import ndcg_at_k
 from hcf_spark.models.companies import unit_rows
 from hcf_spark.models.ranking import top_k
 from hcf_spark.nn.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
-from hcf_spark.nn.losses import huber_loss
+from hcf_spark.nn.losses import make_loss
 from hcf_spark.nn.network import DeepCF
 from hcf_spark.train.loader import Rows, SnapshotLoader, multi_hot
 from hcf_spark.train.manifest import Manifest
@@ -70,6 +70,7 @@ class Trainer:
         )  # fmt: skip
         self._network.start_at_shares(start["product_shares"])
         self._network.to(device)
+        self._loss = make_loss(plan.loss, plan.huber_delta, plan.positive_weight)
         self._optimizer = torch.optim.AdamW(
             self._network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
         )
@@ -113,7 +114,7 @@ class Trainer:
             if not self._plan.use_validation:
                 known += multi_hot(rows.held, self._n_products)
             logits = network(self._text(rows), rows.index.to(self._device))
-            loss = huber_loss(logits, known.to(self._device), self._plan.huber_delta, self._plan.positive_weight)
+            loss = self._loss(logits, known.to(self._device))
             loss = loss + self._plan.company_l2 * self._network.companies_l2(rows.index.to(self._device))
             self._optimizer.zero_grad()
             loss.backward()

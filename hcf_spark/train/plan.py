@@ -27,6 +27,7 @@ class TrainPlan:
         hidden_size, depth, dropout: of the network.
         learning_rate, weight_decay: of AdamW.
         company_l2: weight of the squared length of what a company vector adds to its start.
+        loss: its name (``nn.losses.make_loss``).
         huber_delta, positive_weight: of the loss.
         timeout_seconds: of a collective operation.
         use_gpu: train on a GPU for each process, else on the CPU even where there is a GPU.
@@ -47,6 +48,7 @@ class TrainPlan:
     learning_rate: float
     weight_decay: float
     company_l2: float
+    loss: str
     huber_delta: float
     positive_weight: float
     timeout_seconds: int

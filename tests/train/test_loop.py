@@ -77,6 +77,16 @@ def test_text_alone_tells_the_products_of_companies_held_out(snapshot, tmp_path)
     assert outcome["history"][-1]["loss"] < outcome["history"][0]["loss"]
 
 
+def test_the_loss_is_that_of_the_plan(snapshot, tmp_path):
+    names = ("huber", "mse", "bce", "multinomial")
+    first = [
+        train(make_plan(snapshot, tmp_path / name, epochs=1, dropout=0.0, loss=name))["history"][0]["loss"]
+        for name in names
+    ]
+    assert first[1] == pytest.approx(2 * first[0], rel=0.2), "Huber with delta 1 is half the squared error"
+    assert first[1] < first[2] < first[3]
+
+
 @pytest.mark.parametrize("cut", ["in the middle of epoch 3", "between the two files of epoch 3", "after epoch 3"])
 def test_a_run_that_was_interrupted_ends_like_one_that_was_not(snapshot, tmp_path, monkeypatch, cut):
     undisturbed = make_plan(snapshot, tmp_path / "undisturbed", epochs=6)
