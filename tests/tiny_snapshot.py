@@ -25,6 +25,7 @@ class Company:
     known: list[int] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
     cold: bool = False
+    n_tokens: int = 0
 
 
 def write_snapshot(folder: Path, shards: list[list[Company]], test: list[Company], n_products: int) -> Manifest:
@@ -51,6 +52,7 @@ def write_snapshot(folder: Path, shards: list[list[Company]], test: list[Company
         "company_idx": pa.array([company.index for company in test], pa.int64()),
         "regime": pa.array(["cold" if company.cold else "warm" for company in test], pa.string()),
         "text": pa.array([company.text for company in test], pa.list_(pa.float32())),
+        "n_tokens": pa.array([company.n_tokens for company in test], pa.int64()),
         "known": pa.array([company.known for company in test], pa.list_(pa.int32())),
         "hidden": pa.array([company.held for company in test], pa.list_(pa.int32())),
     }

@@ -17,7 +17,7 @@ from hcf_spark.spark import split
 from hcf_spark.spark.draws import uniform
 from hcf_spark.spark.interactions import MATRIX_TABLES
 from hcf_spark.spark.tables import Tables
-from hcf_spark.spark.text_vectors import build_text_vectors
+from hcf_spark.spark.text_vectors import build_text_lengths, build_text_vectors
 from hcf_spark.text.sources import combined_dimension
 from hcf_spark.train.manifest import FILE, PADDING, DataFile, Manifest
 
@@ -69,7 +69,9 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
     columns, combine = config.text.columns, config.text.combine
     dimension = combined_dimension(first[0], columns, combine)
     text = with_text(companies, build_text_vectors(embeddings, encoder_id, columns, combine, first[0]), dimension)
-    rows = build_company_rows(cells).join(text.select("company_idx", "text"), "company_idx")
+    lengths = build_text_lengths(embeddings, encoder_id, columns, combine)
+    text = text.join(lengths, "company_id", "left").withColumn("n_tokens", F.coalesce("n_tokens", F.lit(0)))
+    rows = build_company_rows(cells).join(text.select("company_idx", "text", "n_tokens"), "company_idx")
     _write_train(rows, folder, config.train.processes)
     _write_test(rows, folder, config)
     train = _list_files(folder, "train")
@@ -141,12 +143,12 @@ def _padded(column: str, width: int) -> Column:
 
 def _write_test(rows: DataFrame, folder: Path, config: Config) -> None:
     warm = rows.where(F.size(split.TEST_WARM) > 0).select(
-        "company_idx", F.lit("warm").alias("regime"), "text",
+        "company_idx", F.lit("warm").alias("regime"), "text", "n_tokens",
         F.sort_array(F.concat(split.TRAIN, split.VALID_WARM, split.VALID_COLD)).alias("known"),
         F.col(split.TEST_WARM).alias("hidden"),
     )  # fmt: skip
     cold = rows.where(F.size(split.TEST_COLD) > 0).select(
-        "company_idx", F.lit("cold").alias("regime"), "text",
+        "company_idx", F.lit("cold").alias("regime"), "text", "n_tokens",
         F.slice(split.TRAIN, 1, 0).alias("known"), F.col(split.TEST_COLD).alias("hidden"),
     )  # fmt: skip
     drawn = uniform(config.seed, "judged", F.col("company_idx"))

@@ -129,6 +129,7 @@ def test_test_rows(snapshot, parts):
         assert row.hidden.tolist() == sorted(hidden)
         assert row.known.tolist() == (sorted(USAGE[company] - hidden) if regime == "warm" else [])
         assert row.text.tolist() == ([float(company), 1.0, 0.5] if has_text(company) else [0.0] * 3)
+        assert row.n_tokens == (3 if has_text(company) else 0)
 
 
 def test_a_snapshot_is_made_once_and_a_half_written_one_anew(snapshot):
