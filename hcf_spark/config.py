@@ -19,6 +19,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 CountOrZero = Annotated[int, Field(ge=0, strict=True)]
 Positive = Annotated[float, Field(gt=0)]
+Loss = Literal["huber", "mse", "bce", "multinomial"]
 
 
 def _require_path(value: str) -> str:
@@ -131,9 +132,18 @@ class TrainSettings(_Settings):
     learning_rate: Positive
     weight_decay: Annotated[float, Field(ge=0)]
     company_l2: Annotated[float, Field(ge=0)]
-    loss: Literal["huber", "mse", "bce", "multinomial"]
+    loss: Loss
     huber_delta: Positive
     positive_weight: Positive
+
+
+class AutoencoderSettings(_Settings):
+    batch_companies: Count
+    hidden_size: Count
+    dropout: Share
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    loss: Loss
 
 
 ModelName = Literal[
@@ -148,6 +158,7 @@ ModelName = Literal[
     "ease_text_ials",
     "dcf",
     "hcf",
+    "text_dae",
     "fused",
 ]
 
@@ -186,6 +197,7 @@ class Config(_Settings):
     filter: FilterSettings
     split: SplitSettings
     train: TrainSettings
+    autoencoder: AutoencoderSettings
     evaluation: EvaluationSettings
     mlflow: MlflowSettings
     score: ScoreSettings

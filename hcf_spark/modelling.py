@@ -20,6 +20,7 @@ from hcf_spark.evaluation.harness import HarnessResult, run_harness
 from hcf_spark.launch import DEEP, DistributedCandidate
 from hcf_spark.log import timed
 from hcf_spark.models.package import About, ModelPackage
+from hcf_spark.models.text_dae import TextDae
 from hcf_spark.report.data import ReportData, RunFacts
 from hcf_spark.report.page import render_plots, render_report
 from hcf_spark.spark import look
@@ -118,8 +119,10 @@ def make_candidates(spark: SparkSession, config: Config, snapshot: Path, work: P
         snapshot: folder of the snapshot.
         work: folder for what training keeps while it runs.
     """
-    deep = {name: DistributedCandidate(kind, spark, snapshot, work, config.train) for name, kind in DEEP.items()}
-    known = {**CLOSED_FORM, "fused": FusedCandidate(CLOSED_FORM), **deep}
+    autoencoder = config.train.model_copy(update=config.autoencoder.model_dump())
+    settings = {name: autoencoder if name == TextDae.name else config.train for name in DEEP}
+    deep = {name: DistributedCandidate(kind, spark, snapshot, work, settings[name]) for name, kind in DEEP.items()}
+    known = {**CLOSED_FORM, **deep, "fused": FusedCandidate(CLOSED_FORM, deep[TextDae.name])}
     return [known[name] for name in dict.fromkeys(config.evaluation.models)]
 
 

@@ -56,7 +56,7 @@ def test_eight_companies_are_learnt_by_heart(tmp_path, kind, depth):
     ]
     write_snapshot(tmp_path / "snapshot", [companies[:4], companies[4:]], [], n_products=6)
     plan = make_plan(
-        tmp_path / "snapshot", tmp_path / "run", text_start=kind.text_start, use_validation=False, epochs=80,
+        tmp_path / "snapshot", tmp_path / "run", network=kind.name, use_validation=False, epochs=80,
         depth=depth, batch_companies=8, dropout=0.0, learning_rate=0.1, weight_decay=0.0, company_l2=0.0,
     )  # fmt: skip
     losses = [record["loss"] for record in train(plan)["history"]]
@@ -133,7 +133,7 @@ def test_a_finished_run_is_not_trained_again(snapshot, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [{"learning_rate": 0.03}, {"seed": 1}, {"text_start": False}, {"use_validation": False}]
+    "change", [{"learning_rate": 0.03}, {"seed": 1}, {"network": "dcf"}, {"use_validation": False}]
 )
 def test_a_run_with_other_settings_starts_anew(snapshot, tmp_path, change):
     train(make_plan(snapshot, tmp_path / "run", epochs=2))
