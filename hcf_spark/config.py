@@ -82,6 +82,7 @@ class TextSettings(_Settings):
     columns: Annotated[list[str], Field(min_length=1)]
     combine: str
     remove_vanished: bool
+    mask_product_names: bool
 
     @model_validator(mode="after")
     def _combine_names_a_way_or_a_column(self) -> Self:

@@ -11,9 +11,10 @@ from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.fused import FusedCandidate
 from hcf_spark.evaluation.harness import HarnessResult, run_harness
 from hcf_spark.launch import DEEP, DistributedCandidate
+from hcf_spark.spark.company_texts import read_company_texts
 from hcf_spark.spark.embed import embed_companies
 from hcf_spark.spark.export import export_snapshot
-from hcf_spark.spark.interactions import build_matrix, read_checked
+from hcf_spark.spark.interactions import build_matrix
 from hcf_spark.spark.tables import Tables
 from hcf_spark.text.spec import resolve_encoder
 from hcf_spark.train.manifest import Manifest
@@ -31,7 +32,7 @@ def prepare_snapshot(spark: SparkSession, config: Config) -> Path:
     """
     tables, spec = Tables(spark, config), resolve_encoder(config.encoder)
     build_matrix(tables, config)
-    embed_companies(tables, read_checked(tables, config)["companies"].good, spec, config)
+    embed_companies(tables, read_company_texts(tables, config), spec, config)
     return export_snapshot(tables, config, spec.encoder_id)
 
 

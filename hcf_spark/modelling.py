@@ -13,6 +13,7 @@ import pandas as pd
 from pyspark.sql import SparkSession
 
 from hcf_spark.config import Config
+from hcf_spark.errors import ConfigError
 from hcf_spark.evaluation.harness import HarnessResult
 from hcf_spark.experiment import judge, load_snapshot, make_candidates
 from hcf_spark.launch import DistributedCandidate
@@ -56,7 +57,16 @@ _PRODUCTS_PER_EXAMPLE = 10
 
 
 def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
-    """Write report.html, metrics.json and a registry version; returns the content of metrics.json."""
+    """Write report.html, metrics.json and a registry version; returns the content of metrics.json.
+
+    Raises:
+        ConfigError: the text vectors are those of masked texts.
+    """
+    if config.text.mask_product_names:
+        raise ConfigError(
+            "text.mask_product_names is for run_study: a registered model would be given texts with the names in them; "
+            "set it to false"
+        )
     tables, output = Tables(spark, config), Path(config.output).absolute()
     spec = resolve_encoder(config.encoder)
     with timed(logger, "exporting the snapshot"):

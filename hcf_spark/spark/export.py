@@ -50,7 +50,9 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
         "code": __version__,
         "matrix": build,
         "text": [encoder_id, versions["text_embeddings"]],
-        "settings": config.model_dump(include={"text": {"columns", "combine"}, "split": True, "seed": True}),
+        "settings": config.model_dump(
+            include={"text": {"columns", "combine", "mask_product_names"}, "split": True, "seed": True}
+        ),
         "max_companies": config.evaluation.max_companies,
         "processes": config.train.processes,
     }
