@@ -19,7 +19,7 @@ class Point:
     """One experiment of a study.
 
     Attributes:
-        labels: axis to what its value is called: the value itself if it is a string or a number.
+        labels: axis to what its value is called: on an axis of numbers the number, else as YAML has it.
         config: the settings.
     """
 
@@ -57,7 +57,9 @@ def list_points(config: Config) -> list[Point]:
 def _list_options(axis: str, values: list[Any] | Mapping[str, Any]) -> list[tuple[str | int | float, dict[str, Any]]]:
     if isinstance(values, Mapping):
         return list(values.items())
-    return [(value if isinstance(value, str | int | float) else json.dumps(value), {axis: value}) for value in values]
+    if all(isinstance(value, int | float) for value in values):
+        return [(value, {axis: value}) for value in values]
+    return [(value if isinstance(value, str) else json.dumps(value), {axis: value}) for value in values]
 
 
 def _describe(labels: Mapping[str, Any]) -> str:

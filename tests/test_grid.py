@@ -27,10 +27,13 @@ def test_every_combination_is_a_point_with_settings_of_its_own():
     assert points[0].config.train == load_config().train
 
 
-def test_a_list_among_the_values_is_named_as_it_is_written():
+def test_values_that_are_no_numbers_are_named_as_they_are_written():
     (point,) = points_of("evaluation.models=[[ae, ease]]")
     assert point.labels == {"evaluation.models": '["ae", "ease"]'}
     assert point.config.evaluation.models == ["ae", "ease"]
+    points = points_of("encoder.max_tokens=[null, 64]")
+    assert [point.labels["encoder.max_tokens"] for point in points] == ["null", "64"], "of one type, as a table needs"
+    assert [point.config.encoder.max_tokens for point in points] == [None, 64]
 
 
 def test_without_axes_there_is_one_point():
