@@ -26,7 +26,7 @@ ADDED = {"warm": ("ials", "hybrid_knn", "text_dae"), "cold": ("text_knn", "text_
 """What may be added to the own base of a regime, in this order."""
 
 _ERRORS_OF_A_PART = 1.0
-_ERRORS_OF_THE_GUARD = 2.0
+_ERRORS_OF_THE_GUARD = 1.0
 _FIRST_SHARE, _NEXT_SHARE = 0.3, 4.0
 
 _STRENGTH = FloatDistribution(0.03, 100, log=True)
@@ -52,8 +52,8 @@ class FusedCandidate:
     Half of a rival's trials go to the base of each regime (warm: known products, text and text neighbours; cold: text
     and text neighbours), half to the weights of what is added, with the settings that it did best with alone. The
     neighbours' settings are those of the best text neighbours; strengths start where EASE with text ended. The guard
-    then asks in each regime whether the paired gain in validation NDCG@K over the hardest rival is above two standard
-    errors; if not, that rival is the model of the regime.
+    then asks in each regime whether the paired gain in validation NDCG@K over the hardest rival is above one standard
+    error; if not, that rival is the model of the regime.
 
     Args:
         rivals: all models that a part may be replaced by; ``text_knn``, ``ease_text`` and those in ``ADDED`` are among

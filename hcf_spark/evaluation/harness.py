@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from hcf_spark.errors import DataError
 from hcf_spark.evaluation.blocks import ScoredHoldout
+from hcf_spark.evaluation.calibration import calibrate
 from hcf_spark.evaluation.candidate import Candidate, Search, SettingsByRegime, Trial
 from hcf_spark.evaluation.companies_for_products import evaluate_companies
 from hcf_spark.evaluation.comparison import best_baseline
@@ -19,10 +20,12 @@ from hcf_spark.evaluation.evidence import gather_evidence
 from hcf_spark.evaluation.exposure import exposure_at_k
 from hcf_spark.evaluation.model_result import REGIMES, ModelResult
 from hcf_spark.evaluation.probe import probe
+from hcf_spark.evaluation.reliability import measure_reliability
 from hcf_spark.evaluation.slices import slice_ranking
 from hcf_spark.evaluation.told_products import slice_told_products
 from hcf_spark.models.base import Model
 from hcf_spark.models.by_regime import ByRegime
+from hcf_spark.models.calibrated import Calibrated
 from hcf_spark.models.companies import Companies, Regimes
 
 logger = logging.getLogger(__name__)
@@ -35,11 +38,14 @@ _CURE = {
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model as tuned on the inner companies and as fitted on all training companies, with the same settings."""
+    """A model as tuned on the inner companies and as fitted on all training companies, with the same settings.
+
+    Both give probabilities, calibrated on validation.
+    """
 
     name: str
-    inner: Model
-    full: Model
+    inner: Calibrated
+    full: Calibrated
     settings: SettingsByRegime
     trials: Sequence[Trial]
     tune_seconds: float
@@ -154,10 +160,11 @@ def _fit(candidate: Candidate, inner: Companies, validation: Regimes, full: Comp
     start = time.perf_counter()
     choice = candidate.tune(inner, validation, search)
     tuned = time.perf_counter()
+    calibrations = calibrate(choice.model, validation, search.seed)
     return Fitted(
         name=candidate.name,
-        inner=choice.model,
-        full=candidate.fit(full, choice.settings, search.seed),
+        inner=Calibrated(choice.model, **calibrations),
+        full=Calibrated(candidate.fit(full, choice.settings, search.seed), **calibrations),
         settings=choice.settings,
         trials=choice.trials,
         tune_seconds=tuned - start,
@@ -168,8 +175,8 @@ def _fit(candidate: Candidate, inner: Companies, validation: Regimes, full: Comp
 def _pair(warm: Fitted, cold: Fitted) -> Fitted:
     return Fitted(
         name=f"{warm.name}+{cold.name}",
-        inner=ByRegime.of(warm.inner, cold.inner),
-        full=ByRegime.of(warm.full, cold.full),
+        inner=_pair_models(warm.inner, cold.inner),
+        full=_pair_models(warm.full, cold.full),
         settings={"warm": warm.settings["warm"], "cold": cold.settings["cold"]},
         trials=(),
         tune_seconds=warm.tune_seconds + cold.tune_seconds,
@@ -177,17 +184,22 @@ def _pair(warm: Fitted, cold: Fitted) -> Fitted:
     )
 
 
+def _pair_models(warm: Calibrated, cold: Calibrated) -> Calibrated:
+    return Calibrated(ByRegime.of(warm.model, cold.model), warm.warm, cold.cold)
+
+
 def _judge(
     fitted: Fitted, inner: Companies, validation: Regimes, full: Companies, test: Regimes, search: Search
 ) -> ModelResult:
     cutoff = search.cutoff
-    on_validation, on_test, companies, exposure, slices = {}, {}, {}, {}, {}
+    on_validation, on_test, companies, exposure, slices, calibration = {}, {}, {}, {}, {}, {}
     for regime in REGIMES:
         holdout = getattr(test, regime)
         on_validation[regime], threshold = ndcg_and_threshold(fitted.inner, getattr(validation, regime), cutoff)
         scored = ScoredHoldout(fitted.full, holdout)
         on_test[regime] = evaluate(scored, cutoff, threshold)
         companies[f"companies_{regime}"] = evaluate_companies(scored, cutoff)
+        calibration[regime] = measure_reliability(scored)
         exposure[regime] = exposure_at_k(on_test[regime].ranked, holdout, full, cutoff)
         slices[regime] = slice_ranking(on_test[regime].ranked, holdout, full, cutoff)
     slices["cold"]["told_products"] = slice_told_products(fitted.full, test.cold, cutoff, search.seed)
@@ -197,6 +209,7 @@ def _judge(
         bpdm=probe(fitted.inner, inner, validation.warm, fitted.full, full, test.warm, cutoff),
         exposure=exposure,
         slices=slices,
+        calibration=calibration,
         validation=on_validation,
         settings=fitted.settings,
         trials=fitted.trials,

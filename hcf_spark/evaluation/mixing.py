@@ -38,9 +38,9 @@ def find_weights(
     weights, tried = {}, []
     for name, model in added.items():
         weights[name], scores = 0.0, _scores(model, some)
-        found = []
+        found, spread = [], _spread(scores)
         for share in shares:
-            weight = share * scale / max(_spread(scores), 1e-12)
+            weight = share * scale / spread if spread else 0.0
             found.append((weight, _ndcg(total + np.float32(weight) * scores, some, cutoff)))
             tried.append((name, weight, float(found[-1][1].mean())))
         weight, ndcg = max(found, key=lambda each: each[1].mean())

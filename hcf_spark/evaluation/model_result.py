@@ -24,6 +24,7 @@ class ModelResult:
         bpdm: the paper's probe of its company vectors, warm test.
         exposure: what it shows to the test companies of each regime, taken together.
         slices: its test figures by regime, kind of slice (``slice_ranking``, ``slice_told_products``) and slice.
+        calibration: how far its probabilities can be trusted, by regime (``measure_reliability``).
         validation: NDCG@K per regime of the model fitted on the inner companies; what winners are chosen by.
         settings: the chosen ones, by regime.
         trials: all that was tried on validation.
@@ -38,6 +39,7 @@ class ModelResult:
     bpdm: Metrics
     exposure: dict[str, dict[str, float]]
     slices: dict[str, dict[str, Slices]]
+    calibration: dict[str, dict[str, Any]]
     validation: dict[str, float]
     settings: SettingsByRegime
     trials: Sequence[Trial]
@@ -54,6 +56,7 @@ class ModelResult:
             "bpdm": self.bpdm.summary,
             "exposure": self.exposure,
             "slices": self.slices,
+            "calibration": self.calibration,
             "validation": self.validation,
             "settings": dict(self.settings),
             "trials": [asdict(trial) for trial in self.trials],

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 
@@ -22,7 +22,10 @@ class ByRegime:
 
     warm: Model
     cold: Model
-    folds_in: ClassVar[bool] = True
+
+    @property
+    def folds_in(self) -> bool:
+        return self.warm.folds_in
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ _CLASSES = {
     "ease_text": "hcf_spark.models.ease_text:EaseText",
     "neighbour_ridge": "hcf_spark.models.neighbour_ridge:NeighbourRidge",
     "hybrid": "hcf_spark.models.hybrid:Hybrid",
+    "calibrated": "hcf_spark.models.calibrated:Calibrated",
     "mixture": "hcf_spark.models.mixture:Mixture",
     "fused": "hcf_spark.models.fused:Fused",
     "ease_text_ials": "hcf_spark.models.ease_text_ials:EaseTextIals",

@@ -1,5 +1,7 @@
 """The fused model as the harness gets it: tuned, guarded, one vector for any company."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -13,13 +15,15 @@ from hcf_spark.models.companies import Companies
 from hcf_spark.models.ranking import top_k
 from hcf_spark.models.store import load_model, save_model
 
-RIVALS = {name: CLOSED_FORM[name] for name in ("popularity", "ease", "text_knn", "ease_text", "ials")}
-SEARCH = Search(trials=4, cutoff=5, seed=0)
+RIVALS = {name: CLOSED_FORM[name] for name in ("popularity", "ease", "text_knn", "hybrid_knn", "ease_text", "ials")}
+NETWORK = replace(CLOSED_FORM["ae"], name="text_dae")
+"""Stands where the trained network does: a candidate of its own that sees the text."""
+SEARCH = Search(trials=6, cutoff=5, seed=0)
 
 
 @pytest.fixture(scope="module")
 def candidate():
-    return FusedCandidate(RIVALS)
+    return FusedCandidate(RIVALS, NETWORK)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,7 @@ def choice(candidate, world):
 
 def own(candidate, train, monkeypatch):
     """The model with its own parts in both regimes, whatever the rivals reach."""
-    monkeypatch.setattr("hcf_spark.evaluation.fused._is_better", lambda *_: True)
+    monkeypatch.setattr("hcf_spark.evaluation.fused.is_above", lambda *_: True)
     choice = candidate.tune(*train, SEARCH)
     assert [choice.settings[regime]["model"] for regime in ("warm", "cold")] == [OWN, OWN]
     return choice

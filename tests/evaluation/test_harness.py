@@ -8,11 +8,13 @@ from worlds import checkerboard, random_world
 
 from hcf_spark.errors import DataError
 from hcf_spark.evaluation.blocks import ScoredHoldout
+from hcf_spark.evaluation.calibration import calibrate
 from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.evaluate import evaluate, ndcg_and_threshold
 from hcf_spark.evaluation.harness import run_harness
 from hcf_spark.evaluation.search import SearchCandidate
+from hcf_spark.models.calibrated import Calibrated
 from hcf_spark.models.companies import Holdout, Regimes
 from hcf_spark.models.popularity import Popularity
 
@@ -80,8 +82,9 @@ def test_rows_hold_every_figure_and_can_be_written_as_json():
     assert list(result.rows)[:3] == ["popularity", "ae", "ease"]
     for row in json.loads(json.dumps(result.rows)).values():
         assert row.keys() == {
-            "warm", "cold", "companies_warm", "companies_cold", "bpdm", "bpdm_gain", "exposure", "slices", "interval",
-            "over_baseline", "validation", "settings", "trials", "tune_seconds", "fit_seconds",
+            "warm", "cold", "companies_warm", "companies_cold", "bpdm", "bpdm_gain", "exposure", "slices",
+            "calibration", "interval", "over_baseline", "validation", "settings", "trials",
+            "tune_seconds", "fit_seconds",
         }  # fmt: skip
         for part in ("warm", "cold", "bpdm"):
             assert row[part].keys() >= {"recall_at_3", "ndcg_at_3", "auc", "average_precision", "precision", "recall"}
@@ -91,11 +94,13 @@ def test_rows_hold_every_figure_and_can_be_written_as_json():
 def test_models_are_tuned_on_inner_and_judged_fitted_on_full():
     inner, full = random_world(1), random_world(2)
     result = run([CLOSED_FORM["popularity"]], inner, full, cutoff=5)
-    ndcg, threshold = ndcg_and_threshold(Popularity.fit(inner[0]), inner[1].cold, 5)
-    expected = evaluate(ScoredHoldout(Popularity.fit(full[0]), full[1].cold), 5, threshold)
+    fitted = Popularity.fit(inner[0])
+    calibrations = calibrate(fitted, inner[1], seed=0)
+    ndcg, threshold = ndcg_and_threshold(Calibrated(fitted, **calibrations), inner[1].cold, 5)
+    expected = evaluate(ScoredHoldout(Calibrated(Popularity.fit(full[0]), **calibrations), full[1].cold), 5, threshold)
     assert result.models["popularity"].validation["cold"] == ndcg
     assert result.models["popularity"].cold.summary == expected.summary
-    assert (result.champion_model.shares == Popularity.fit(full[0]).shares).all()
+    assert (result.champion_model.model.shares == Popularity.fit(full[0]).shares).all()
 
 
 def test_every_model_is_compared_with_the_simple_candidate_that_is_best_on_validation():
@@ -136,14 +141,14 @@ def test_companies_are_found_for_products_and_the_test_is_cut_in_slices():
 def test_one_model_that_wins_both_regimes_is_the_champion_alone():
     result = run([rule("good", same_parity), rule("bad", lambda companies: -same_parity(companies))])
     assert result.winners == {"warm": "good", "cold": "good"}
-    assert result.champion == result.champion_model.name == "good"
+    assert result.champion == result.champion_model.model.name == "good"
     assert list(result.models) == ["good", "bad"]
 
 
 def test_two_winners_make_a_champion_judged_like_the_others():
     result = run([rule("x", only_warm), rule("y", only_cold)])
     assert result.winners == {"warm": "x", "cold": "y"}
-    assert result.champion == result.champion_model.name == "x+y"
+    assert result.champion == result.champion_model.model.name == "x+y"
     pair = result.models["x+y"]
     assert pair.warm.summary == result.models["x"].warm.summary
     assert pair.cold.summary == result.models["y"].cold.summary
@@ -159,7 +164,7 @@ def test_a_model_as_good_as_the_winner_of_the_other_regime_is_not_paired_with_it
 
 def test_a_model_as_good_as_a_pair_of_winners_is_the_champion_alone():
     result = run([rule("x", only_warm), rule("y", only_cold), rule("both", same_parity)])
-    assert result.champion == result.champion_model.name == "both"
+    assert result.champion == result.champion_model.model.name == "both"
 
 
 def test_everything_is_chosen_on_validation_and_test_only_names_its_leader():

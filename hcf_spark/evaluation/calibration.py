@@ -1,0 +1,63 @@
+"""Scores to probabilities, by what validation cells hold; and how far probabilities can be trusted."""
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from hcf_spark.evaluation.blocks import score_blocks
+from hcf_spark.models.base import Model
+from hcf_spark.models.calibrated import RowCalibration, row_features, standardised
+from hcf_spark.models.companies import Holdout, Regimes
+from hcf_spark.models.ranking import csr_rows
+
+_OTHER_CELLS = 400_000
+_LEAST_SLOPE = 1e-3
+_SCALES = (0.03, 0.1, 0.3, 1.0, 3.0)
+_COMPANIES = 4000
+BINS = 10
+
+
+def calibrate(inner: Model, validation: Regimes, seed: int) -> dict[str, RowCalibration]:
+    """The calibrations of ``Calibrated``, by regime.
+
+    Args:
+        inner: fitted on the inner companies.
+        validation: the holdouts; 4,000 companies of each are used, if there are more.
+        seed: of the cells drawn.
+    """
+    return {regime: _fit(inner, getattr(validation, regime), seed) for regime in ("warm", "cold")}
+
+
+def _fit(model: Model, holdout: Holdout, seed: int) -> RowCalibration:
+    """Logistic regression over cells that are not known: all that hold an interaction, others drawn and weighted."""
+    random = np.random.default_rng(seed)
+    holdout = holdout.take(slice(None, None, -(-len(holdout) // _COMPANIES)))
+    share = min(1.0, _OTHER_CELLS / np.prod(holdout.hidden.shape))
+    features, scores, rows, used, first = [], [], [], [], 0
+    for block, found in score_blocks(model, holdout):
+        open_cells = np.isfinite(found)
+        hidden = np.zeros(found.shape, bool)
+        hidden[csr_rows(block.hidden), block.hidden.indices] = True
+        taken = open_cells & (hidden | (random.random(found.shape) < share))
+        raw = np.where(open_cells, found, 0).astype(np.float32)
+        features.append(row_features(raw, block.companies.known))
+        scores.append(found[taken])
+        rows.append(first + taken.nonzero()[0])
+        used.append(hidden[taken])
+        first += len(found)
+    features, scores, rows, used = (np.concatenate(part) for part in (features, scores, rows, used))
+    centre, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-12)
+    of_rows = standardised(features, centre, spread)[rows]
+    weights = np.where(used, 1.0, 1 / share)
+    best, least = None, np.inf
+    for scale in max(float(np.std(scores)), 1e-12) * np.array(_SCALES):
+        inputs = np.column_stack([np.arcsinh(scores / scale, dtype=np.float64), of_rows])
+        fitted = LogisticRegression(max_iter=1000).fit(inputs, used, weights)
+        loss = log_loss(used, fitted.predict_proba(inputs)[:, 1], sample_weight=weights)
+        if loss < least:
+            slope, of_features = max(float(fitted.coef_[0, 0]), _LEAST_SLOPE), fitted.coef_[0, 1:]
+            best, least = (
+                RowCalibration(float(scale), slope, float(fitted.intercept_[0]), of_features, centre, spread),
+                loss,
+            )
+    return best

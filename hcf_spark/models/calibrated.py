@@ -1,0 +1,121 @@
+"""A model's scores as probabilities."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import expit
+
+from hcf_spark.models.base import Model
+from hcf_spark.models.companies import Companies
+from hcf_spark.models.parts import pack_parts, unpack_part
+from hcf_spark.models.ranking import csr_rows
+
+_TOP = 10
+_MOST = 3.0
+
+
+@dataclass(frozen=True)
+class RowCalibration:
+    """Probability of a cell = sigmoid(a(row) + b asinh(score / t)).
+
+    b is above 0, so the order inside a row stays. a is linear in what tells rows apart (``row_features``).
+
+    Attributes:
+        scale: t.
+        slope: b.
+        intercept: of a.
+        weights: (2,) float64, of a.
+        centre, spread: (2,) float64, of the features.
+    """
+
+    scale: float
+    slope: float
+    intercept: float
+    weights: np.ndarray
+    centre: np.ndarray
+    spread: np.ndarray
+
+    def probabilities(self, scores: np.ndarray, known: sp.csr_matrix) -> np.ndarray:
+        """(B, P) float32 in [0, 1].
+
+        Args:
+            scores: (B, P) float32.
+            known: (B, P) CSR, the known products.
+        """
+        features = standardised(row_features(scores, known), self.centre, self.spread)
+        rows = self.intercept + features @ self.weights
+        return expit(rows[:, None] + self.slope * np.arcsinh(scores / self.scale, dtype=np.float64)).astype(np.float32)
+
+    def array(self) -> np.ndarray:
+        """(9,) float64, all of it."""
+        return np.concatenate([[self.scale, self.slope, self.intercept], self.weights, self.centre, self.spread])
+
+    @classmethod
+    def from_array(cls, array: np.ndarray) -> Self:
+        """What ``array`` was taken from."""
+        return cls(*array[:3].tolist(), *np.split(array[3:], 3))
+
+
+def standardised(features: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """(B, 2) float64: each feature centred and scaled, and held to 3 standard deviations."""
+    return np.clip((features - centre) / spread, -_MOST, _MOST)
+
+
+def row_features(scores: np.ndarray, known: sp.csr_matrix) -> np.ndarray:
+    """What tells rows apart: log(1 + n) of n known products, and the mean of the 10 best scores of the others.
+
+    Args:
+        scores: (B, P) float32.
+        known: (B, P) CSR.
+
+    Returns:
+        (B, 2) float64.
+    """
+    others = scores.copy()
+    others[csr_rows(known), known.indices] = scores.min(initial=0)
+    size = min(_TOP, scores.shape[1])
+    best = np.partition(others, -size, axis=1)[:, -size:]
+    return np.column_stack([np.log1p(known.getnnz(axis=1)), best.mean(axis=1)]).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A model whose scores are turned into probabilities, row by row; all else is the model's own.
+
+    Attributes:
+        model: whose scores are ranked as before.
+        warm: for companies with known products, if the model makes something of them.
+        cold: for the others.
+    """
+
+    name: ClassVar[str] = "calibrated"
+    model: Model
+    warm: RowCalibration
+    cold: RowCalibration
+
+    @property
+    def folds_in(self) -> bool:
+        return self.model.folds_in
+
+    def score(self, companies: Companies) -> np.ndarray:
+        """(B, P) float32, the probability that the company uses the product."""
+        scores = self.model.score(companies)
+        is_warm = (companies.known.getnnz(axis=1) > 0) & (self.folds_in | (companies.index >= 0))
+        for calibration, rows in ((self.warm, is_warm), (self.cold, ~is_warm)):
+            scores[rows] = calibration.probabilities(scores[rows], companies.known[rows])
+        return scores
+
+    def embed(self, companies: Companies) -> np.ndarray:
+        """(B, d) float32, the model's own."""
+        return self.model.embed(companies)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"warm": self.warm.array(), "cold": self.cold.array(), **pack_parts(model=self.model)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        warm, cold = (RowCalibration.from_array(arrays[regime]) for regime in ("warm", "cold"))
+        return cls(unpack_part(arrays, "model"), warm, cold)
