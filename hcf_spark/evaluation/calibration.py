@@ -1,37 +1,50 @@
 """Scores to probabilities, by what validation cells hold; and how far probabilities can be trusted."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from hcf_spark.evaluation.blocks import score_blocks
+from hcf_spark.evaluation.blocks import ScoredHoldout, score_blocks
+from hcf_spark.evaluation.companies_for_products import evaluate_companies
 from hcf_spark.models.base import Model
-from hcf_spark.models.calibrated import RowCalibration, row_features, standardised
+from hcf_spark.models.calibrated import Calibrated, ForProducts, RowCalibration, row_features, standardised
 from hcf_spark.models.companies import Holdout, Regimes
 from hcf_spark.models.ranking import csr_rows
 
 _OTHER_CELLS = 400_000
 _LEAST_SLOPE = 1e-3
+_REACHES = (0.0, 0.1, 0.25, 0.5, 1.0)
 _SCALES = (0.03, 0.1, 0.3, 1.0, 3.0)
 _COMPANIES = 4000
 BINS = 10
 
 
-def calibrate(inner: Model, validation: Regimes, seed: int) -> dict[str, RowCalibration]:
-    """The calibrations of ``Calibrated``, by regime.
+def calibrate(inner: Model, validation: Regimes, cutoff: int, seed: int) -> Callable[[Model], Calibrated]:
+    """What makes ``inner``, or a model with its settings, ``Calibrated``.
 
     Args:
         inner: fitted on the inner companies.
         validation: the holdouts; 4,000 companies of each are used, if there are more.
+        cutoff: K of the NDCG@K that the reach is chosen by: that of companies ranked for products.
         seed: of the cells drawn.
     """
-    return {regime: _fit(inner, getattr(validation, regime), seed) for regime in ("warm", "cold")}
+    warm, cold = (_fit(inner, holdout, seed) for holdout in (validation.warm, validation.cold))
+    some = _some(validation.warm)
+
+    def ndcg(reach: float) -> float:
+        scored = ScoredHoldout(ForProducts(Calibrated(inner, warm, cold, reach)), some)
+        return evaluate_companies(scored, cutoff).summary[f"ndcg_at_{cutoff}"]
+
+    return partial(Calibrated, warm=warm, cold=cold, reach=max(_REACHES, key=ndcg))
 
 
 def _fit(model: Model, holdout: Holdout, seed: int) -> RowCalibration:
     """Logistic regression over cells that are not known: all that hold an interaction, others drawn and weighted."""
     random = np.random.default_rng(seed)
-    holdout = holdout.take(slice(None, None, -(-len(holdout) // _COMPANIES)))
+    holdout = _some(holdout)
     share = min(1.0, _OTHER_CELLS / np.prod(holdout.hidden.shape))
     features, scores, rows, used, first = [], [], [], [], 0
     for block, found in score_blocks(model, holdout):
@@ -61,3 +74,7 @@ def _fit(model: Model, holdout: Holdout, seed: int) -> RowCalibration:
                 loss,
             )
     return best
+
+
+def _some(holdout: Holdout) -> Holdout:
+    return holdout.take(slice(None, None, -(-len(holdout) // _COMPANIES)))

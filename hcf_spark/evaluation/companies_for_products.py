@@ -25,8 +25,7 @@ class ProductMetrics:
 def evaluate_companies(scored: ScoredHoldout, cutoff: int) -> ProductMetrics:
     """Rank the judged companies for every product that at least one of them hides, by the product's column of scores.
 
-    Companies that are known to use the product are left out; equal scores rank in the companies' order. A model that
-    has scores of its own for this direction would give them to ``scored``; all else stays.
+    Companies that are known to use the product are left out; equal scores rank in the companies' order.
 
     Args:
         cutoff: K.

@@ -25,6 +25,7 @@ OWN = "own"
 ADDED = {"warm": ("ials", "hybrid_knn", "text_dae"), "cold": ("text_knn", "text_dae")}
 """What may be added to the own base of a regime, in this order."""
 
+_SIMPLEST = "popularity"
 _ERRORS_OF_A_PART = 1.0
 _ERRORS_OF_THE_GUARD = 1.0
 _FIRST_SHARE, _NEXT_SHARE = 0.3, 4.0
@@ -52,12 +53,12 @@ class FusedCandidate:
     Half of a rival's trials go to the base of each regime (warm: known products, text and text neighbours; cold: text
     and text neighbours), half to the weights of what is added, with the settings that it did best with alone. The
     neighbours' settings are those of the best text neighbours; strengths start where EASE with text ended. The guard
-    then asks in each regime whether the paired gain in validation NDCG@K over the hardest rival is above one standard
-    error; if not, that rival is the model of the regime.
+    climbs in each regime from popularity to the hardest rival and on to the own model, each step only if its paired
+    gain in validation NDCG@K is above one standard error.
 
     Args:
-        rivals: all models that a part may be replaced by; ``text_knn``, ``ease_text`` and those in ``ADDED`` are among
-            them.
+        rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text`` and those in
+            ``ADDED`` are among them.
         network: gives ``text_dae``; None leaves it out.
     """
 
@@ -86,11 +87,12 @@ class FusedCandidate:
             holdout = getattr(validation, regime)
             own = self._add(regime, base, models, holdout, search)
             tried[regime] = own.tried
-            rival = _hardest(found, best, regime)
-            rival_model = self._fit_part(regime, inner, rival, search.seed)
-            ndcg, of_rival = (company_ndcg(model, holdout, search.cutoff) for model in (own.model, rival_model))
-            is_better = is_above(ndcg, of_rival, _ERRORS_OF_THE_GUARD)
-            settings[regime], parts[regime] = (own.settings, own.model) if is_better else (rival, rival_model)
+            rivals = [{"model": name, **best[name][regime]} for name in (_SIMPLEST, _hardest(found, regime))]
+            steps = [
+                *((rival, self._fit_part(regime, inner, rival, search.seed)) for rival in rivals),
+                (own.settings, own.model),
+            ]
+            settings[regime], parts[regime] = _climb(steps, holdout, search.cutoff)
         return Choice(settings, Fused.of_parts(**parts, train=inner, seed=search.seed), _pair_trials(tried))
 
     def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
@@ -169,10 +171,19 @@ class FusedCandidate:
         return self._candidates[name].fit(train, dict.fromkeys(REGIMES, settings), seed)
 
 
-def _hardest(found: Mapping[str, Sequence[Trial]], best: Mapping[str, SettingsByRegime], regime: str) -> Settings:
-    """The rival of the highest validation NDCG@K in a regime, with its settings."""
-    name = max(found, key=lambda name: max(getattr(trial, regime) for trial in found[name]))
-    return {"model": name, **best[name][regime]}
+def _hardest(found: Mapping[str, Sequence[Trial]], regime: str) -> str:
+    """The rival of the highest validation NDCG@K in a regime."""
+    return max(found, key=lambda name: max(getattr(trial, regime) for trial in found[name]))
+
+
+def _climb(steps: Sequence[tuple[Settings, Model]], holdout: Holdout, cutoff: int) -> tuple[Settings, Model]:
+    """The last of the steps that is better than the one kept before it."""
+    kept, best = steps[0], company_ndcg(steps[0][1], holdout, cutoff)
+    for step in steps[1:]:
+        ndcg = company_ndcg(step[1], holdout, cutoff)
+        if is_above(ndcg, best, _ERRORS_OF_THE_GUARD):
+            kept, best = step, ndcg
+    return kept
 
 
 def _pair_trials(tried: Mapping[str, Sequence[tuple[Settings, float]]]) -> list[Trial]:

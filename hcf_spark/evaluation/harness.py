@@ -25,7 +25,7 @@ from hcf_spark.evaluation.slices import slice_ranking
 from hcf_spark.evaluation.told_products import slice_told_products
 from hcf_spark.models.base import Model
 from hcf_spark.models.by_regime import ByRegime
-from hcf_spark.models.calibrated import Calibrated
+from hcf_spark.models.calibrated import Calibrated, ForProducts
 from hcf_spark.models.companies import Companies, Regimes
 
 logger = logging.getLogger(__name__)
@@ -160,11 +160,11 @@ def _fit(candidate: Candidate, inner: Companies, validation: Regimes, full: Comp
     start = time.perf_counter()
     choice = candidate.tune(inner, validation, search)
     tuned = time.perf_counter()
-    calibrations = calibrate(choice.model, validation, search.seed)
+    calibrated = calibrate(choice.model, validation, search.cutoff, search.seed)
     return Fitted(
         name=candidate.name,
-        inner=Calibrated(choice.model, **calibrations),
-        full=Calibrated(candidate.fit(full, choice.settings, search.seed), **calibrations),
+        inner=calibrated(choice.model),
+        full=calibrated(candidate.fit(full, choice.settings, search.seed)),
         settings=choice.settings,
         trials=choice.trials,
         tune_seconds=tuned - start,
@@ -185,7 +185,7 @@ def _pair(warm: Fitted, cold: Fitted) -> Fitted:
 
 
 def _pair_models(warm: Calibrated, cold: Calibrated) -> Calibrated:
-    return Calibrated(ByRegime.of(warm.model, cold.model), warm.warm, cold.cold)
+    return Calibrated(ByRegime.of(warm.model, cold.model), warm.warm, cold.cold, warm.reach)
 
 
 def _judge(
@@ -198,7 +198,8 @@ def _judge(
         on_validation[regime], threshold = ndcg_and_threshold(fitted.inner, getattr(validation, regime), cutoff)
         scored = ScoredHoldout(fitted.full, holdout)
         on_test[regime] = evaluate(scored, cutoff, threshold)
-        companies[f"companies_{regime}"] = evaluate_companies(scored, cutoff)
+        for_products = ScoredHoldout(ForProducts(fitted.full), holdout)
+        companies[f"companies_{regime}"] = evaluate_companies(for_products, cutoff)
         calibration[regime] = measure_reliability(scored)
         exposure[regime] = exposure_at_k(on_test[regime].ranked, holdout, full, cutoff)
         slices[regime] = slice_ranking(on_test[regime].ranked, holdout, full, cutoff)

@@ -1,7 +1,8 @@
 """A model's scores as probabilities."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
@@ -47,7 +48,18 @@ class RowCalibration:
         """
         features = standardised(row_features(scores, known), self.centre, self.spread)
         rows = self.intercept + features @ self.weights
-        return expit(rows[:, None] + self.slope * np.arcsinh(scores / self.scale, dtype=np.float64)).astype(np.float32)
+        return expit(rows[:, None] + self._log_odds(scores)).astype(np.float32)
+
+    def for_products(self, scores: np.ndarray, known: sp.csr_matrix, reach: float) -> np.ndarray:
+        """(B, P) float32 log odds; rows are told apart by their n known products alone: + reach log(1 + n), centred.
+
+        Arguments as of ``probabilities``.
+        """
+        rows = self.intercept + reach * (np.log1p(known.getnnz(axis=1)) - self.centre[0])
+        return (rows[:, None] + self._log_odds(scores)).astype(np.float32)
+
+    def _log_odds(self, scores: np.ndarray) -> np.ndarray:
+        return self.slope * np.arcsinh(scores / self.scale, dtype=np.float64)
 
     def array(self) -> np.ndarray:
         """(9,) float64, all of it."""
@@ -89,12 +101,14 @@ class Calibrated:
         model: whose scores are ranked as before.
         warm: for companies with known products, if the model makes something of them.
         cold: for the others.
+        reach: what log(1 + n) adds where companies are ranked for a product, n their number of known products.
     """
 
     name: ClassVar[str] = "calibrated"
     model: Model
     warm: RowCalibration
     cold: RowCalibration
+    reach: float
 
     @property
     def folds_in(self) -> bool:
@@ -102,10 +116,17 @@ class Calibrated:
 
     def score(self, companies: Companies) -> np.ndarray:
         """(B, P) float32, the probability that the company uses the product."""
-        scores = self.model.score(companies)
+        return self._by_regime(companies, RowCalibration.probabilities)
+
+    def score_for_products(self, companies: Companies) -> np.ndarray:
+        """(B, P) float32, to rank companies for each product by: another order of rows than that of ``score``."""
+        return self._by_regime(companies, partial(RowCalibration.for_products, reach=self.reach))
+
+    def _by_regime(self, companies: Companies, function: Callable[..., np.ndarray]) -> np.ndarray:
+        scores = np.array(self.model.score(companies), np.float32)
         is_warm = (companies.known.getnnz(axis=1) > 0) & (self.folds_in | (companies.index >= 0))
         for calibration, rows in ((self.warm, is_warm), (self.cold, ~is_warm)):
-            scores[rows] = calibration.probabilities(scores[rows], companies.known[rows])
+            scores[rows] = function(calibration, scores[rows], companies.known[rows])
         return scores
 
     def embed(self, companies: Companies) -> np.ndarray:
@@ -113,9 +134,22 @@ class Calibrated:
         return self.model.embed(companies)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"warm": self.warm.array(), "cold": self.cold.array(), **pack_parts(model=self.model)}
+        own = {"warm": self.warm.array(), "cold": self.cold.array(), "reach": np.array([self.reach])}
+        return own | pack_parts(model=self.model)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         warm, cold = (RowCalibration.from_array(arrays[regime]) for regime in ("warm", "cold"))
-        return cls(unpack_part(arrays, "model"), warm, cold)
+        return cls(unpack_part(arrays, "model"), warm, cold, arrays["reach"].item())
+
+
+@dataclass(frozen=True)
+class ForProducts:
+    """A model as it ranks companies for each product: its scores are those of ``score_for_products``."""
+
+    name: ClassVar[str] = "for_products"
+    model: Calibrated
+
+    def score(self, companies: Companies) -> np.ndarray:
+        """(B, P) float32, to be read by column."""
+        return self.model.score_for_products(companies)

@@ -14,7 +14,6 @@ from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.evaluate import evaluate, ndcg_and_threshold
 from hcf_spark.evaluation.harness import run_harness
 from hcf_spark.evaluation.search import SearchCandidate
-from hcf_spark.models.calibrated import Calibrated
 from hcf_spark.models.companies import Holdout, Regimes
 from hcf_spark.models.popularity import Popularity
 
@@ -95,9 +94,9 @@ def test_models_are_tuned_on_inner_and_judged_fitted_on_full():
     inner, full = random_world(1), random_world(2)
     result = run([CLOSED_FORM["popularity"]], inner, full, cutoff=5)
     fitted = Popularity.fit(inner[0])
-    calibrations = calibrate(fitted, inner[1], seed=0)
-    ndcg, threshold = ndcg_and_threshold(Calibrated(fitted, **calibrations), inner[1].cold, 5)
-    expected = evaluate(ScoredHoldout(Calibrated(Popularity.fit(full[0]), **calibrations), full[1].cold), 5, threshold)
+    calibrated = calibrate(fitted, inner[1], cutoff=5, seed=0)
+    ndcg, threshold = ndcg_and_threshold(calibrated(fitted), inner[1].cold, 5)
+    expected = evaluate(ScoredHoldout(calibrated(Popularity.fit(full[0])), full[1].cold), 5, threshold)
     assert result.models["popularity"].validation["cold"] == ndcg
     assert result.models["popularity"].cold.summary == expected.summary
     assert (result.champion_model.model.shares == Popularity.fit(full[0]).shares).all()
