@@ -20,8 +20,7 @@ from hcf_spark.text.spec import resolve_encoder
 from hcf_spark.train.manifest import Manifest
 from hcf_spark.train.snapshot import Snapshot, read_snapshot
 
-WITHOUT_SPARK = {**CLOSED_FORM, "fused": FusedCandidate(CLOSED_FORM)}
-"""The candidates that are fitted in one process, which may be a Spark task."""
+_WITHOUT_SPARK = {**CLOSED_FORM, "fused": FusedCandidate(CLOSED_FORM)}
 
 
 def prepare_snapshot(spark: SparkSession, config: Config) -> Path:
@@ -50,8 +49,14 @@ def make_candidates(spark: SparkSession, config: Config, snapshot: Path, work: P
         work: folder for what training keeps while it runs.
     """
     deep = {name: DistributedCandidate(kind, spark, snapshot, work, config.train) for name, kind in DEEP.items()}
-    known = {**WITHOUT_SPARK, **deep}
+    known = {**_WITHOUT_SPARK, **deep}
     return [known[name] for name in dict.fromkeys(config.evaluation.models)]
+
+
+def make_candidates_without_spark(config: Config) -> list[Candidate] | None:
+    """The same, fitted in one process, which may be a Spark task; None if one of them needs a session."""
+    names = dict.fromkeys(config.evaluation.models)
+    return [_WITHOUT_SPARK[name] for name in names] if names.keys() <= _WITHOUT_SPARK.keys() else None
 
 
 def judge(

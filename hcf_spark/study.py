@@ -17,7 +17,13 @@ from tqdm import tqdm
 from hcf_spark.config import Config
 from hcf_spark.evaluation.candidate import Candidate
 from hcf_spark.evaluation.model_result import REGIMES
-from hcf_spark.experiment import WITHOUT_SPARK, judge, load_snapshot, make_candidates, prepare_snapshot
+from hcf_spark.experiment import (
+    judge,
+    load_snapshot,
+    make_candidates,
+    make_candidates_without_spark,
+    prepare_snapshot,
+)
 from hcf_spark.grid import Point, list_points
 from hcf_spark.log import timed
 from hcf_spark.report.study import render_study
@@ -121,7 +127,7 @@ def _with_own_tables(spark: SparkSession, seed: int, config: Config, folder: Pat
 def _fits_a_task(config: Config, snapshot: Path) -> bool:
     manifest = Manifest.read(snapshot)
     cells = manifest.n_companies * max(manifest.n_products, manifest.text_dimension)
-    return WITHOUT_SPARK.keys() >= set(config.evaluation.models) and cells <= _CELLS_IN_A_TASK
+    return make_candidates_without_spark(config) is not None and cells <= _CELLS_IN_A_TASK
 
 
 def _run_in_tasks(spark: SparkSession, points: Sequence[tuple[Config, Path, Path]]) -> None:
@@ -144,8 +150,7 @@ def make_point_fn() -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]
             with threadpool_limits(task_resources()[0]):
                 for row in batch.itertuples():
                     config = Config.model_validate_json(row.config)
-                    candidates = [WITHOUT_SPARK[name] for name in dict.fromkeys(config.evaluation.models)]
-                    _run_point(config, candidates, Path(row.snapshot), Path(row.file))
+                    _run_point(config, make_candidates_without_spark(config), Path(row.snapshot), Path(row.file))
             yield batch[["file"]]
 
     return run
