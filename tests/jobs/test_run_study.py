@@ -79,6 +79,16 @@ def test_a_finished_study_needs_no_input(folder, settings, monkeypatch):
     assert run_study.main([f"--set={setting}" for setting in settings]) == 0
 
 
+def test_a_point_that_cannot_be_run_costs_no_other(folder, settings, capsys):
+    more = "--set=study.axes.filter.min_companies_per_product=[3, 500]"
+    assert run_study.main([*(f"--set={setting}" for setting in settings), "--set=study.name=some", more]) == 1
+    problem = capsys.readouterr().err.splitlines()[-1]
+    table = folder.parent / "some" / "table.csv"
+    assert problem.startswith(f"error: run_study: 2 of 4 points are not in {table}: {{'evaluation.trials': 1, 'filter.")
+    assert ": the density filter left nothing of " in problem
+    assert pd.read_csv(table)["filter.min_companies_per_product"].tolist() == [3] * 4
+
+
 def test_a_wrong_axis_is_one_line(spark, settings, capsys):
     assert run_study.main([*(f"--set={setting}" for setting in settings), "--set=study.axes.train.lost=[1]"]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
