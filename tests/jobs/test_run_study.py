@@ -75,7 +75,8 @@ def test_a_study_that_was_broken_off_goes_on_and_ends_the_same(folder, settings,
 
 
 def test_a_finished_study_needs_no_input(folder, settings, monkeypatch):
-    monkeypatch.setattr(study, "_prepare", None)
+    monkeypatch.setattr(study, "prepare_snapshot", None)
+    monkeypatch.setattr(study, "load_tables", None)
     assert run_study.main([f"--set={setting}" for setting in settings]) == 0
 
 
