@@ -183,7 +183,7 @@ def _run_point(config: Config, candidates: Sequence[Candidate], folder: Path, fi
     """Judge the candidates, and write what was found in one atomic step; returns why there is nothing to judge."""
     snapshot = load_snapshot(folder, config)
     try:
-        rows = judge(candidates, snapshot, config).rows
+        rows = judge(candidates, snapshot, config).rows  # of the champion too, which may be a pair of candidates
     except DataError as error:
         return str(error)
     companies, products = snapshot.full.known.shape
@@ -193,7 +193,7 @@ def _run_point(config: Config, candidates: Sequence[Candidate], folder: Path, fi
             "companies": companies, "products": products, "interactions": interactions,
             "density": interactions / (companies * products),
         },
-        "models": rows,
+        "models": {candidate.name: rows[candidate.name] for candidate in candidates},
     }  # fmt: skip
     waiting = file.with_suffix(f".{os.getpid()}")
     waiting.write_text(json.dumps(content), encoding="utf-8")
