@@ -68,16 +68,19 @@ def build_matrix(tables: Tables, config: Config) -> MatrixReport:
     kept, sizes = filter_sparse(interactions.where(~F.col("held_out")), config.filter)
     product_vocab = build_product_vocab(products, kept.select("product_id").distinct())
     if config.split.train_share < 1:
-        kept = kept.where(uniform(config.seed, "trained on", F.col("company_id")) < config.split.train_share)
-        if kept.isEmpty():
-            raise DataError(
-                f"split.train_share={config.split.train_share} leaves none of {sizes[-1].companies} training companies: "
-                "raise it"
-            )
+        kept = _take_share(kept, config.split.train_share, config.seed, sizes[-1].companies)
     vocab = build_company_vocab(held_out, kept.select("company_id").distinct())
     cells = kept.unionByName(interactions.where(F.col("held_out")))
     report = MatrixReport(_build_id(config, versions), [size.to_dict() for size in sizes], quarantined, versions)
     return _write(tables, report, vocab, product_vocab, cells)
+
+
+def _take_share(kept: DataFrame, share: float, seed: int, n_companies: int) -> DataFrame:
+    """The interactions of a share of the companies; of a smaller share a part of those of a larger one."""
+    left = kept.where(uniform(seed, "trained on", F.col("company_id")) < share)
+    if left.isEmpty():
+        raise DataError(f"split.train_share={share} leaves none of {n_companies} training companies: raise it")
+    return left
 
 
 def _write(
