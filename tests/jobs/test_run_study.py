@@ -23,6 +23,7 @@ def settings(tmp_path_factory):
     return [
         f"output={folder / 'out'}", "input.source=sample", "sample.companies=120", "sample.products=40",
         "sample.products_per_company=6", "sample.long_text_share=0", f"encoder.model={save_tiny_bert(folder / 'tiny')}",
+        "encoder.overlap_tokens=2",
         "evaluation.trials=2", "evaluation.models=[popularity, ae]", "study.name=trials",
         "study.axes.evaluation.trials=[1, 2]",
     ]  # fmt: skip
