@@ -54,6 +54,12 @@ def make_candidates(spark: SparkSession, config: Config, snapshot: Path, work: P
     return [known[name] for name in dict.fromkeys(config.evaluation.models)]
 
 
+def make_candidates_without_spark(config: Config) -> list[Candidate] | None:
+    """The same, fitted in one process, which may be a Spark task; None if one of them needs a session."""
+    names = dict.fromkeys(config.evaluation.models)
+    return [CLOSED_FORM[name] for name in names] if names.keys() <= CLOSED_FORM.keys() else None
+
+
 def judge(
     candidates: Sequence[Candidate], snapshot: Snapshot, config: Config, storage: Path | None = None
 ) -> HarnessResult:

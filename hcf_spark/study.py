@@ -15,10 +15,16 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from hcf_spark.config import Config
+from hcf_spark.errors import DataError
 from hcf_spark.evaluation.candidate import Candidate
-from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.model_result import REGIMES
-from hcf_spark.experiment import judge, load_snapshot, make_candidates, prepare_snapshot
+from hcf_spark.experiment import (
+    judge,
+    load_snapshot,
+    make_candidates,
+    make_candidates_without_spark,
+    prepare_snapshot,
+)
 from hcf_spark.grid import Point, list_points
 from hcf_spark.log import timed
 from hcf_spark.report.study import render_study
@@ -44,39 +50,52 @@ def run_study(spark: SparkSession, config: Config) -> str:
     All of it lies under ``<output>/studies/<name>``, tables made for the points too: those of the configuration are
     only read. A point's result is a file of its own, named by settings, code and input; a study that was broken off
     goes on at the first point without one. Points on small data whose models need no Spark run side by side in Spark
-    tasks, the others one after the other.
+    tasks, the others one after the other. A point that cannot be run costs no other point.
 
     Returns:
         The table as Markdown.
 
     Raises:
         ConfigError: an axis or a figure does not exist.
-        DataError: a point's settings leave nothing to train or to judge on.
+        DataError: the settings of some points leave nothing to train or to judge on; the others are in the table.
     """
     folder = Path(config.output).absolute() / "studies" / config.study.name
     points = {point.key(_identify_input(spark, point.config)): point for point in list_points(config)}
     files = {key: folder / "points" / f"{key}.json" for key in points}
     pending = [key for key in points if not files[key].exists()]
     logger.info("study %s: %d points, %d of them still to run", config.study.name, len(points), len(pending))
-    if pending:
-        (folder / "points").mkdir(parents=True, exist_ok=True)
-        snapshots = _prepare(spark, config, {key: points[key] for key in pending}, folder / "data")
-        small = [key for key in pending if _fits_a_task(points[key].config, snapshots[key])]
-        with timed(logger, f"running {len(small)} points in Spark tasks"):
-            _run_in_tasks(spark, [(points[key].config, snapshots[key], files[key]) for key in small])
-        for key in tqdm([key for key in pending if key not in small], disable=None):
-            logger.info("point %s", points[key].labels)
-            work = folder / "training" / key
-            candidates = make_candidates(spark, points[key].config, snapshots[key], work)
-            _run_point(points[key].config, candidates, snapshots[key], files[key])
-    results = {key: json.loads(file.read_text(encoding="utf-8")) for key, file in files.items()}
+    (folder / "points").mkdir(parents=True, exist_ok=True)
+    problems = _run_points(spark, config, {key: points[key] for key in pending}, folder)
+    results = {key: json.loads(file.read_text(encoding="utf-8")) for key, file in files.items() if file.exists()}
+    found = ", ".join(f"{points[key].labels}: {problem}" for key, problem in problems.items())
+    if not results:
+        raise DataError(f"no point of the study could be run: {found}")
     ndcg = {f"{regime} NDCG": f"{regime}.ndcg_at_{config.evaluation.cutoff}" for regime in REGIMES}
-    labels = [point.labels for point in points.values()]
+    labels = [points[key].labels for key in results]
     study = render_study(labels, list(results.values()), config.study.figures or ndcg)
     log_study(config, points, results, study.write(folder))
     for leftover in (folder / "training", *folder.glob("data/*/snapshots")):
         shutil.rmtree(leftover, ignore_errors=True)
+    if problems:
+        raise DataError(f"{len(problems)} of {len(points)} points are not in {folder / 'table.csv'}: {found}")
     return study.markdown
+
+
+def _run_points(spark: SparkSession, config: Config, points: Mapping[str, Point], folder: Path) -> dict[str, str]:
+    """Write the results of the points; returns, by key, why there is none."""
+    files = {key: folder / "points" / f"{key}.json" for key in points}
+    snapshots, problems = _prepare(spark, config, points, folder / "data")
+    small = [key for key in snapshots if _fits_a_task(points[key].config, snapshots[key])]
+    if small:
+        with timed(logger, f"running {len(small)} points in Spark tasks"):
+            problems |= _run_in_tasks(spark, {key: (points[key].config, snapshots[key], files[key]) for key in small})
+    for key in tqdm([key for key in snapshots if key not in small], disable=None):
+        logger.info("point %s", points[key].labels)
+        candidates = make_candidates(spark, points[key].config, snapshots[key], folder / "training" / key)
+        problem = _run_point(points[key].config, candidates, snapshots[key], files[key])
+        if problem is not None:
+            problems[key] = problem
+    return problems
 
 
 def _identify_input(spark: SparkSession, config: Config) -> list[Any]:
@@ -90,19 +109,28 @@ def _identify_input(spark: SparkSession, config: Config) -> list[Any]:
     return []
 
 
-def _prepare(spark: SparkSession, config: Config, points: Mapping[str, Point], folder: Path) -> dict[str, Path]:
-    """The snapshot of every point; points that differ in training and evaluation only share one, and so do tables."""
-    loaded, snapshots, by_key = set(), {}, {}
+def _prepare(
+    spark: SparkSession, config: Config, points: Mapping[str, Point], folder: Path
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """The snapshot of every point that has one, and why others have none, by the points' keys.
+
+    Points that differ in training and evaluation only share a snapshot.
+    """
+    loaded, snapshots, by_key, problems = set(), {}, {}, {}
     for key, point in tqdm(points.items(), desc="preparing", disable=None):
         own = _with_own_tables(spark, config.seed, point.config, folder)
         if own.output not in loaded:
             load_tables(spark, Tables(spark, own), own.model_copy(update={"seed": config.seed}))
             loaded.add(own.output)
         settings = own.model_dump_json(include=_SNAPSHOT_SETTINGS)
-        if settings not in snapshots:
-            snapshots[settings] = prepare_snapshot(spark, own)
-        by_key[key] = snapshots[settings]
-    return by_key
+        try:
+            if settings not in snapshots:
+                snapshots[settings] = prepare_snapshot(spark, own)
+            by_key[key] = snapshots[settings]
+        except DataError as error:
+            logger.warning("point %s: %s", point.labels, error)
+            problems[key] = str(error)
+    return by_key, problems
 
 
 def _with_own_tables(spark: SparkSession, seed: int, config: Config, folder: Path) -> Config:
@@ -122,39 +150,42 @@ def _with_own_tables(spark: SparkSession, seed: int, config: Config, folder: Pat
 def _fits_a_task(config: Config, snapshot: Path) -> bool:
     manifest = Manifest.read(snapshot)
     cells = manifest.n_companies * max(manifest.n_products, manifest.text_dimension)
-    return CLOSED_FORM.keys() >= set(config.evaluation.models) and cells <= _CELLS_IN_A_TASK
+    return make_candidates_without_spark(config) is not None and cells <= _CELLS_IN_A_TASK
 
 
-def _run_in_tasks(spark: SparkSession, points: Sequence[tuple[Config, Path, Path]]) -> None:
-    """Run points side by side, a task each."""
-    if not points:
-        return
+def _run_in_tasks(spark: SparkSession, points: Mapping[str, tuple[Config, Path, Path]]) -> dict[str, str]:
+    """Run points, given as settings, snapshot and file of the result, in a task each; returns problems by key."""
     rows = [
-        (number, config.model_dump_json(), str(snapshot), str(file))
-        for number, (config, snapshot, file) in enumerate(points)
+        (key, config.model_dump_json(), str(snapshot), str(file)) for key, (config, snapshot, file) in points.items()
     ]
-    frame = spark.createDataFrame(rows, "number int, config string, snapshot string, file string")
-    frame.repartitionByRange(len(rows), "number").mapInPandas(make_point_fn(), "file string").collect()
+    frame = spark.createDataFrame(rows, "key string, config string, snapshot string, file string")
+    tasks = frame.repartitionByRange(len(rows), "key").mapInPandas(make_point_fn(), "key string, problem string")
+    return {row.key: row.problem for row in tasks.collect() if row.problem is not None}
 
 
 def make_point_fn() -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    """Worker code: points (config as JSON, snapshot, file) in, the files of their results out."""
+    """Worker code: points (key, config as JSON, snapshot, file) in, key and problem (None: there is a result) out."""
 
     def run(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
+            problems = []
             with threadpool_limits(task_resources()[0]):
                 for row in batch.itertuples():
                     config = Config.model_validate_json(row.config)
-                    candidates = [CLOSED_FORM[name] for name in dict.fromkeys(config.evaluation.models)]
-                    _run_point(config, candidates, Path(row.snapshot), Path(row.file))
-            yield batch[["file"]]
+                    candidates = make_candidates_without_spark(config)
+                    problems.append(_run_point(config, candidates, Path(row.snapshot), Path(row.file)))
+            yield batch[["key"]].assign(problem=problems)
 
     return run
 
 
-def _run_point(config: Config, candidates: Sequence[Candidate], folder: Path, file: Path) -> None:
-    """Judge the candidates, and write what was found in one atomic step."""
+def _run_point(config: Config, candidates: Sequence[Candidate], folder: Path, file: Path) -> str | None:
+    """Judge the candidates, and write what was found in one atomic step; returns why there is nothing to judge."""
     snapshot = load_snapshot(folder, config)
+    try:
+        rows = judge(candidates, snapshot, config).rows  # of the champion too, which may be a pair of candidates
+    except DataError as error:
+        return str(error)
     companies, products = snapshot.full.known.shape
     interactions = snapshot.full.known.nnz
     content = {
@@ -162,8 +193,9 @@ def _run_point(config: Config, candidates: Sequence[Candidate], folder: Path, fi
             "companies": companies, "products": products, "interactions": interactions,
             "density": interactions / (companies * products),
         },
-        "models": judge(candidates, snapshot, config).rows,
+        "models": {candidate.name: rows[candidate.name] for candidate in candidates},
     }  # fmt: skip
     waiting = file.with_suffix(f".{os.getpid()}")
     waiting.write_text(json.dumps(content), encoding="utf-8")
     os.replace(waiting, file)
+    return None

@@ -60,7 +60,8 @@ def test_wheel_holds_jobs_settings_and_the_report_template(tmp_path):
     build = [executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, source]
     run(build, check=True, capture_output=True)
     names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
-    assert {"jobs/run_pipeline.py", "hcf_spark/conf/base.yml", "hcf_spark/report/report.html"} <= names
+    settings = {"hcf_spark/conf/base.yml", "hcf_spark/conf/studies/loss.yml"}
+    assert {"jobs/run_pipeline.py", "hcf_spark/report/report.html", *settings} <= names
     unpacked = tmp_path / "site"
     zipfile.ZipFile(next(tmp_path.glob("*.whl"))).extractall(unpacked)
     code = "from hcf_spark.config import load_config; print(load_config().seed)"

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from hcf_spark.config import Config
+from hcf_spark.errors import DataError
 from hcf_spark.spark import schemas
 from hcf_spark.spark.alike import with_alike
 from hcf_spark.spark.checks import Checked, check_companies, check_products, check_usage, filter_where, write_quarantine
@@ -50,7 +51,7 @@ def build_matrix(tables: Tables, config: Config) -> MatrixReport:
     after that, so that the products are the same at every share.
 
     Raises:
-        DataError: a table or column is missing, too many rows are bad, or the filter leaves nothing.
+        DataError: a table or column is missing, too many rows are bad, or the filter or the share leaves nothing.
     """
     checked = read_checked(tables, config)
     versions = {name: tables.input_version(name) for name in INPUT_TABLES}
@@ -67,11 +68,19 @@ def build_matrix(tables: Tables, config: Config) -> MatrixReport:
     kept, sizes = filter_sparse(interactions.where(~F.col("held_out")), config.filter)
     product_vocab = build_product_vocab(products, kept.select("product_id").distinct())
     if config.split.train_share < 1:
-        kept = kept.where(uniform(config.seed, "trained on", F.col("company_id")) < config.split.train_share)
+        kept = _take_share(kept, config.split.train_share, config.seed, sizes[-1].companies)
     vocab = build_company_vocab(held_out, kept.select("company_id").distinct())
     cells = kept.unionByName(interactions.where(F.col("held_out")))
     report = MatrixReport(_build_id(config, versions), [size.to_dict() for size in sizes], quarantined, versions)
     return _write(tables, report, vocab, product_vocab, cells)
+
+
+def _take_share(kept: DataFrame, share: float, seed: int, n_companies: int) -> DataFrame:
+    """The interactions of a share of the companies; of a smaller share a part of those of a larger one."""
+    left = kept.where(uniform(seed, "trained on", F.col("company_id")) < share)
+    if left.isEmpty():
+        raise DataError(f"split.train_share={share} leaves none of {n_companies} training companies: raise it")
+    return left
 
 
 def _write(

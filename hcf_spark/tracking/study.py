@@ -22,7 +22,7 @@ def log_study(
     Args:
         config: of the study.
         points: by key.
-        results: by the same keys: ``dataset`` and ``models`` (``HarnessResult.rows``).
+        results: by the same keys, of those points that have one: ``dataset`` and ``models`` (``HarnessResult.rows``).
         files: tables and charts.
     """
     connect(config)
@@ -31,7 +31,7 @@ def log_study(
         mlflow.set_tag(_STUDY, config.study.name)
         mlflow.log_text(config.to_yaml(), "settings.yml")
         logged = {child.data.tags[_POINT] for child in _find(f"tags.`{_PARENT}` = '{run.info.run_id}'")}
-        for key in points.keys() - logged:
+        for key in [key for key in results if key not in logged]:
             labels = ", ".join(f"{axis}: {label}" for axis, label in points[key].labels.items())
             with mlflow.start_run(run_name=labels or "point", nested=True):
                 log_settings(points[key].config)

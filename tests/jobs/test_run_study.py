@@ -9,6 +9,8 @@ from tiny_bert import save_tiny_bert
 
 from hcf_spark import study
 from hcf_spark.config import load_config
+from hcf_spark.spark.interactions import INPUT_TABLES, MATRIX_TABLES
+from hcf_spark.spark.tables import Tables
 from hcf_spark.tracking.run import connect
 from jobs import run_study
 
@@ -21,6 +23,7 @@ def settings(tmp_path_factory):
     return [
         f"output={folder / 'out'}", "input.source=sample", "sample.companies=120", "sample.products=40",
         "sample.products_per_company=6", "sample.long_text_share=0", f"encoder.model={save_tiny_bert(folder / 'tiny')}",
+        "encoder.overlap_tokens=2",
         "evaluation.trials=2", "evaluation.models=[popularity, ae]", "study.name=trials",
         "study.axes.evaluation.trials=[1, 2]",
     ]  # fmt: skip
@@ -75,8 +78,30 @@ def test_a_study_that_was_broken_off_goes_on_and_ends_the_same(folder, settings,
 
 
 def test_a_finished_study_needs_no_input(folder, settings, monkeypatch):
-    monkeypatch.setattr(study, "_prepare", None)
+    monkeypatch.setattr(study, "prepare_snapshot", None)
+    monkeypatch.setattr(study, "load_tables", None)
     assert run_study.main([f"--set={setting}" for setting in settings]) == 0
+
+
+def test_a_point_that_cannot_be_run_costs_no_other(folder, settings, capsys):
+    more = "--set=study.axes.filter.min_companies_per_product=[3, 500]"
+    assert run_study.main([*(f"--set={setting}" for setting in settings), "--set=study.name=some", more]) == 1
+    problem = capsys.readouterr().err.splitlines()[-1]
+    table = folder.parent / "some" / "table.csv"
+    assert problem.startswith(f"error: run_study: 2 of 4 points are not in {table}: {{'evaluation.trials': 1, 'filter.")
+    assert ": the density filter left nothing of " in problem
+    assert pd.read_csv(table)["filter.min_companies_per_product"].tolist() == [3] * 4
+
+
+def test_input_tables_are_read_where_they_are_and_no_other_of_theirs_is_touched():
+    config = load_config(overrides=["tables.catalog=main.sales", "tables.names={usage: /data/usage}"])
+    own = study._with_own_tables(None, 0, config, Path("/studies/data"))
+    tables = Tables(None, own)
+    assert [tables.location(name) for name in INPUT_TABLES] == [
+        "main.sales.companies", "main.sales.products", "/data/usage",
+    ]  # fmt: skip
+    for name in (*MATRIX_TABLES, "text_embeddings", "quarantine"):
+        assert tables.location(name).startswith("/studies/data/")
 
 
 def test_a_wrong_axis_is_one_line(spark, settings, capsys):

@@ -3,6 +3,9 @@
 import pytest
 from chispa import assert_df_equality
 
+from hcf_spark.config import load_config
+from hcf_spark.errors import ConfigError
+from hcf_spark.modelling import train_and_register
 from hcf_spark.spark.company_texts import read_company_texts
 from hcf_spark.spark.tables import Tables
 from hcf_spark.spark.texts import select_texts
@@ -16,8 +19,6 @@ ROWS = [("a", "Slack shop", "We use Slack.", 1), ("b", "B", None, 2), ("c", "C",
 @pytest.fixture(scope="module")
 def written(spark, tmp_path_factory):
     """Tables, and settings by whether names are masked."""
-    from hcf_spark.config import load_config
-
     settings = [f"output={tmp_path_factory.mktemp('texts')}", "text.columns=[about us, size, none]"]
     tables = Tables(spark, load_config(overrides=settings))
     tables.overwrite("companies", spark.createDataFrame(ROWS, SCHEMA))
@@ -39,6 +40,11 @@ def test_masked_texts_lack_the_names_of_the_chosen_products_and_all_else_stays(s
             read_company_texts(tables, configs[masked]), spark.createDataFrame(rows, SCHEMA),
             ignore_row_order=True, ignore_nullable=True,
         )  # fmt: skip
+
+
+def test_no_model_of_masked_texts_is_registered(spark, written):
+    with pytest.raises(ConfigError, match=r"^text\.mask_product_names is for run_study: .*; set it to false$"):
+        train_and_register(spark, written[1][True])
 
 
 def test_only_a_text_that_was_changed_has_another_hash(written):

@@ -200,16 +200,19 @@ def test_fewer_training_companies_leave_products_and_held_out_companies_as_they_
     config, tables, _ = world
     shutil.copytree(Path(config.output) / "tables", tmp_path / "tables")
     fewer = Tables(spark, settings_of(tmp_path))
-    build_matrix(fewer, settings_of(tmp_path, "split.train_share=0.5"))
+    build_matrix(fewer, settings_of(tmp_path, "split.train_share=0.78"))
     assert rows_of(fewer, "product_vocab") == rows_of(tables, "product_vocab")
     cells, all_cells = set(cells_of(fewer)), set(cells_of(tables))
     assert cells < all_cells
     assert {cell for cell in all_cells if cell[0] in HELD_OUT} < cells
-    gone = {company for company, *_ in all_cells - cells}
-    assert not gone & {company for company, *_ in cells}, "companies go as a whole"
-    left = len({company for company, *_ in cells} - HELD_OUT)
+    left = {company for company, *_ in cells} - HELD_OUT
+    assert left == {"c1", "c2", "c5"}, "drawn with seed 0"
+    assert {cell for cell in all_cells if cell[0] in left} < cells, "companies stay or go as a whole"
     vocab = {row.company_id: row.company_idx for row in fewer.read("company_vocab", "x").collect()}
-    assert max(vocab[company] for company, *_ in cells if company not in HELD_OUT) == left - 1
+    assert {vocab[company] for company in left} == {0, 1, 2}
+    with pytest.raises(DataError) as caught:
+        build_matrix(fewer, settings_of(tmp_path, "split.train_share=0.5"))
+    assert str(caught.value) == "split.train_share=0.5 leaves none of 5 training companies: raise it"
 
 
 def test_reading_checks_pairs_against_all_companies_and_products(world):
