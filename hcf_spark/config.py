@@ -48,7 +48,7 @@ class SparkSettings(_Settings):
 
 TableName = Literal[
     "companies", "products", "usage", "company_vocab", "product_vocab", "company_product", "text_embeddings",
-    "company_embeddings", "company_scores", "quarantine", "sample_truth",
+    "company_embeddings", "company_scores", "product_scores", "company_neighbours", "quarantine", "sample_truth",
 ]  # fmt: skip
 
 
@@ -168,6 +168,10 @@ class MlflowSettings(_Settings):
 
 class ScoreSettings(_Settings):
     top_k: Count
+    companies_per_product: CountOrZero
+    neighbours: CountOrZero
+    max_exact_companies: CountOrZero
+    keep_versions: Count
 
 
 class Config(_Settings):

@@ -63,8 +63,15 @@ def recommend(scores: np.ndarray, known: sp.csr_matrix | None, cutoff: int) -> l
     Raises:
         ValueError: K is below 1, or a score is not finite.
     """
-    if cutoff < 1:
-        raise ValueError(f"at least 1 product must be asked for, found {cutoff}")
+    return best_products(leave_out(scores, known), cutoff)
+
+
+def leave_out(scores: np.ndarray, known: sp.csr_matrix | None) -> np.ndarray:
+    """The same (B, P) float32 scores, changed in place: -inf where a product is known.
+
+    Raises:
+        ValueError: a score is not finite.
+    """
     n_bad = scores.size - np.count_nonzero(np.isfinite(scores))
     if n_bad:
         raise ValueError(
@@ -72,6 +79,17 @@ def recommend(scores: np.ndarray, known: sp.csr_matrix | None, cutoff: int) -> l
         )
     if known is not None:
         scores[csr_rows(known), known.indices] = -np.inf
+    return scores
+
+
+def best_products(scores: np.ndarray, cutoff: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What ``recommend`` returns, of scores that ``leave_out`` was at.
+
+    Raises:
+        ValueError: K is below 1.
+    """
+    if cutoff < 1:
+        raise ValueError(f"at least 1 product must be asked for, found {cutoff}")
     ranked = top_k(scores, cutoff)
     best = np.take_along_axis(scores, ranked, axis=1)
     return [(products[keep], values[keep]) for products, values, keep in zip(ranked, best, best > -np.inf, strict=True)]

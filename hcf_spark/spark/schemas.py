@@ -40,6 +40,7 @@ COMPANY_EMBEDDINGS = T.StructType(
         T.StructField("company_id", T.StringType(), False),
         T.StructField("model_version", T.StringType(), False),
         T.StructField("embedding", T.ArrayType(T.FloatType()), False),
+        T.StructField("input_hash", T.LongType(), False),  # of all that the company's rows were made from
     ]
 )
 COMPANY_SCORES = T.StructType(
@@ -50,6 +51,16 @@ COMPANY_SCORES = T.StructType(
         T.StructField("score", T.FloatType(), False),
         T.StructField("model_version", T.StringType(), False),
         T.StructField("scored_at", T.TimestampType(), False),
+    ]
+)
+PRODUCT_SCORES = COMPANY_SCORES
+COMPANY_NEIGHBOURS = T.StructType(
+    [
+        T.StructField("company_id", T.StringType(), False),
+        T.StructField("neighbour_id", T.StringType(), False),
+        T.StructField("rank", T.IntegerType(), False),
+        T.StructField("similarity", T.FloatType(), False),
+        T.StructField("model_version", T.StringType(), False),
     ]
 )
 QUARANTINE = T.StructType(
