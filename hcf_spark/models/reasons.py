@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from hcf_spark.models.base import Model
-from hcf_spark.models.companies import Companies
+from hcf_spark.models.companies import Companies, unknown_companies
 
 PRODUCT, OTHER_PRODUCTS, TEXT, POPULARITY = "product", "other products", "text", "popularity"
 
@@ -64,7 +64,7 @@ def explain(
         For each company, for each of its products, the reasons, largest share first; they sum to the score (float64
         sum of float32 scores).
     """
-    popularity = _score(model, _unknown(companies.take(slice(1))))[0] if len(companies) else None
+    popularity = _score(model, unknown_companies(1, companies.text.shape[1], companies.known.shape[1]))[0]
     reasons = []
     for block in _blocks(companies):
         left_out = [_left_out(companies.known[row].indices, popularity) for row in block]
@@ -81,12 +81,6 @@ def explain(
 
 def _score(model: Model, companies: Companies) -> np.ndarray:
     return model.score(companies).astype(np.float64)
-
-
-def _unknown(companies: Companies) -> Companies:
-    """The companies as if nothing were known of them."""
-    nothing = sp.csr_matrix(companies.known.shape, dtype=np.float32)
-    return Companies(np.zeros_like(companies.text), nothing, np.full(len(companies), -1))
 
 
 def _blocks(companies: Companies) -> Iterator[np.ndarray]:

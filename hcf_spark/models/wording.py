@@ -8,7 +8,7 @@ from hcf_spark.models.reasons import OTHER_PRODUCTS, POPULARITY, PRODUCT, TEXT, 
 _WORDS = {
     TEXT: ("its description", "its description does not fit"),
     POPULARITY: ("popular", "rarely used"),
-    OTHER_PRODUCTS: ("the other products it uses", "the other products it uses speak against it"),
+    OTHER_PRODUCTS: ("other products it uses", "other products it uses speak against it"),
 }
 _LEAST_SHARE = 0.01
 
