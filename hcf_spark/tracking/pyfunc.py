@@ -74,8 +74,9 @@ class HybridRecommender(mlflow.pyfunc.PythonModel):
             params: ``task``, ``top_k``, ``exclude_known`` and ``with_reasons``; MLflow fills in the defaults.
 
         Raises:
-            MlflowException: the frame has none of the columns (MLflow leaves no rows then), ``task`` is unknown,
-                ``top_k`` is below 1, or the model carries no companies to name. A server answers it with status 400.
+            MlflowException: the frame has none of the columns (MLflow leaves no rows then) or one that holds no
+                strings, ``task`` is unknown, ``top_k`` is below 1, or the model carries no companies to name. A server
+                answers it with status 400.
         """
         tasks = {
             "products": self._products,
@@ -113,7 +114,7 @@ class HybridRecommender(mlflow.pyfunc.PythonModel):
 
         if "product_id" not in rows.columns:
             raise _refusal("task companies asks for the column product_id")
-        return find_companies(self.package, self._directory(), rows["product_id"].tolist(), params["top_k"])
+        return find_companies(self.package, self._directory(), _strings(rows, "product_id"), params["top_k"])
 
     def _directory(self) -> "Directory":
         if self.package.directory is None:
@@ -125,7 +126,7 @@ class HybridRecommender(mlflow.pyfunc.PythonModel):
         columns = ["company_id", *self.package.about.text_columns, "products"]
         if rows.columns.intersection(columns).empty:
             raise _refusal(f"give at least one of the columns {', '.join(columns)}")
-        ids, products = _column(rows, "company_id"), _column(rows, "products")
+        ids, products = _strings(rows, "company_id"), _column(rows, "products")
         companies = self.package.companies(ids, self._text_vectors(rows), products)
         return companies, {"unknown_products": self.package.unknown_products(products)}
 
@@ -137,8 +138,8 @@ class HybridRecommender(mlflow.pyfunc.PythonModel):
         sources = combined_sources(about.text_columns, about.text_combine)
         vectors = np.zeros((len(sources), len(rows), self.encoder.spec.dimension), np.float32)
         for column, found in zip(sources, vectors, strict=True):
-            texts = _column(rows, column)
-            given = [row for row, text in enumerate(texts) if isinstance(text, str) and text.strip()]
+            texts = _strings(rows, column)
+            given = [row for row, text in enumerate(texts) if text is not None and text.strip()]
             if given:
                 found[given] = self.encoder.encode([texts[row] for row in given]).vectors
         return combine_sources(vectors, about.text_combine)
@@ -146,6 +147,15 @@ class HybridRecommender(mlflow.pyfunc.PythonModel):
 
 def _column(rows: pd.DataFrame, name: str) -> list[Any]:
     return rows[name].tolist() if name in rows.columns else [None] * len(rows)
+
+
+def _strings(rows: pd.DataFrame, name: str) -> list[str | None]:
+    """The column with None for what is missing; a server lets values of other types through to here."""
+    values = [None if pd.api.types.is_scalar(value) and pd.isna(value) else value for value in _column(rows, name)]
+    for value in values:
+        if not isinstance(value, str | None):
+            raise _refusal(f"column {name} holds strings or nulls, found {value!r}")
+    return values
 
 
 def _refusal(message: str) -> MlflowException:
