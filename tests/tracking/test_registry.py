@@ -35,6 +35,14 @@ def test_signature_and_input_example_travel_with_the_model(version):
     assert example.to_dict("list") == {"company_id": ["new"], "description": ["we sell data"], "products": [["p0"]]}
 
 
+def test_sizes_are_logged_with_the_run(version):
+    metrics = MlflowClient().get_run(version[1]).data.metrics
+    assert metrics.keys() == {"model.package_megabytes", "model.encoder_megabytes"}
+    folder = Path(mlflow.artifacts.download_artifacts("models:/registered/1")) / "artifacts"
+    written = sum(file.stat().st_size for file in (folder / "package").iterdir())
+    assert metrics["model.package_megabytes"] == pytest.approx(written / 1e6)
+
+
 def test_requirements_are_pinned_and_leave_spark_out(version):
     lines = Path(mlflow.pyfunc.get_model_dependencies("models:/registered/1")).read_text().splitlines()
     assert f"mlflow=={mlflow.__version__}" in lines

@@ -7,14 +7,13 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 import scipy.sparse as sp
 from pyspark.sql import functions as F
 from tiny_package import make_package
@@ -87,20 +86,17 @@ def server(model_uri, tmp_path_factory):
 
 def answers(url):
     try:
-        return urllib.request.urlopen(url).status == 200
-    except urllib.error.URLError:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
         return False
 
 
 def post(server, body):
     """Status and decoded answer."""
-    body = body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(f"{server}/invocations", body, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request) as response:
-            return response.status, json.load(response)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
+    body = body if isinstance(body, bytes) else json.dumps(body)
+    headers = {"Content-Type": "application/json"}
+    response = requests.post(f"{server}/invocations", body, headers=headers, timeout=60)
+    return response.status_code, response.json()
 
 
 def records(frame):
