@@ -164,6 +164,8 @@ class MlflowSettings(_Settings):
     registry_uri: str | None
     experiment: str
     model_name: str
+    include_encoder: bool
+    directory_companies: CountOrZero
 
 
 class ScoreSettings(_Settings):
