@@ -171,6 +171,7 @@ class MlflowSettings(_Settings):
 class ScoreSettings(_Settings):
     top_k: Count
     companies_per_product: CountOrZero
+    with_reasons: bool
     neighbours: CountOrZero
     max_exact_companies: CountOrZero
     keep_versions: Count

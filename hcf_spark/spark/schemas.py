@@ -43,12 +43,22 @@ COMPANY_EMBEDDINGS = T.StructType(
         T.StructField("input_hash", T.LongType(), False),  # of all that the company's rows were made from
     ]
 )
+REASONS = T.ArrayType(
+    T.StructType(
+        [
+            T.StructField("kind", T.StringType()),
+            T.StructField("name", T.StringType()),
+            T.StructField("share", T.FloatType()),
+        ]
+    )
+)
 COMPANY_SCORES = T.StructType(
     [
         T.StructField("company_id", T.StringType(), False),
         T.StructField("product_id", T.StringType(), False),
         T.StructField("rank", T.IntegerType(), False),
         T.StructField("score", T.FloatType(), False),
+        T.StructField("reasons", REASONS),
         T.StructField("model_version", T.StringType(), False),
         T.StructField("scored_at", T.TimestampType(), False),
     ]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from hcf_spark.config import Config
 from hcf_spark.errors import DataError
 from hcf_spark.spark import schemas
 from hcf_spark.spark.score_blocks import COMPANY, PRODUCT, RANKED, load_package, make_score_fn
+from hcf_spark.spark.score_reasons import build_reasons
 from hcf_spark.spark.score_rows import build_scoring_rows, compare_inputs
 from hcf_spark.spark.staging import Staging
 from hcf_spark.spark.tables import Tables
@@ -70,8 +72,7 @@ def score_companies(
         found = compared.agg(*flags).head()
         logger.info("%s companies new or changed, %s gone", f"{found.is_changed:,}", f"{found.is_gone:,}")
         if found.is_changed or found.is_gone:
-            with staging.keep(_rank(rows, compared, package, config), "direction") as ranked:
-                _write(tables, config, ranked, compared, version)
+            _update(tables, config, rows, compared, package, version, staging)
     return found.is_changed
 
 
@@ -86,12 +87,40 @@ def _require_same_products(tables: Tables, package: Path) -> None:
 
 
 def _identity(package: Path, config: Config) -> str:
-    """What the rows depend on beside the company: the model to the last byte, and how many ranks are asked for."""
+    """What the rows depend on beside the company: the model to the last byte, and what is asked of it."""
     files = []
     for path in sorted(path for path in package.rglob("*") if path.is_file()):
         with path.open("rb") as file:
             files.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return json.dumps([files, config.score.top_k, config.score.companies_per_product])
+    asked = config.score.model_dump(include={"top_k", "companies_per_product", "with_reasons"})
+    return json.dumps([files, asked])
+
+
+def _update(
+    tables: Tables,
+    config: Config,
+    rows: DataFrame,
+    compared: DataFrame,
+    package: Path,
+    version: str,
+    staging: Staging,
+) -> None:
+    settings, part, pair = config.score, (VERSION, version), ["company_id", "product_id"]
+    stamps = {VERSION: F.lit(version), "scored_at": F.lit(datetime.now(UTC))}
+    with staging.keep(_rank(rows, compared, package, config), "direction") as ranked:
+        done = ranked.where(F.col("direction") == COMPANY).withColumnRenamed("id", "company_id")
+        touched = compared.where("is_changed or is_gone").select("company_id").join(done, "company_id", "left")
+        there = tables.read("company_scores", "this job").where(F.col(VERSION) == version).agg(F.max("rank")).head()[0]
+        scores = _best_products(touched, max(there or 0, settings.top_k))
+        companies = _best_companies(ranked.where(F.col("direction") == PRODUCT), settings.companies_per_product)
+        pairs = scores.select(pair).unionAll(companies.select(pair)).dropna().where(F.lit(settings.with_reasons))
+        with staging.keep(build_reasons(pairs, rows, str(package)), "company_id") as reasons:
+            scores, companies = (ranks.join(reasons, pair, "left").withColumns(stamps) for ranks in (scores, companies))
+            keys = ["company_id", "rank"]
+            tables.merge_part("company_scores", scores, schemas.COMPANY_SCORES, part, keys, content="product_id")
+            tables.replace_where("product_scores", companies, schemas.PRODUCT_SCORES, *part)
+        vectors, keys = touched.withColumns(stamps), ["company_id"]
+        tables.merge_part("company_embeddings", vectors, schemas.COMPANY_EMBEDDINGS, part, keys, content="embedding")
 
 
 def _rank(rows: DataFrame, compared: DataFrame, package: Path, config: Config) -> DataFrame:
@@ -104,28 +133,13 @@ def _rank(rows: DataFrame, compared: DataFrame, package: Path, config: Config) -
     )
 
 
-def _write(tables: Tables, config: Config, ranked: DataFrame, compared: DataFrame, version: str) -> None:
-    stamps = {VERSION: F.lit(version), "scored_at": F.lit(datetime.now(UTC))}
-    part = (VERSION, version)
-    done = ranked.where(F.col("direction") == COMPANY).withColumnRenamed("id", "company_id")
-    touched = compared.where("is_changed or is_gone").select("company_id").join(done, "company_id", "left")
-
-    before = tables.read("company_scores", "this job").where(F.col(VERSION) == version).agg(F.max("rank")).head()[0]
-    ranks = touched.withColumn("rank", F.explode(F.sequence(F.lit(1), F.lit(max(before or 0, config.score.top_k)))))
-    scores = ranks.select(
-        "company_id", "rank", F.get("ids", F.col("rank") - 1).alias("product_id"),
-        F.get("scores", F.col("rank") - 1).alias("score"),
-    )  # fmt: skip
-    keys = ("company_id", "rank")
-    tables.merge_part(
-        "company_scores", scores.withColumns(stamps), schemas.COMPANY_SCORES, part, keys, content="product_id"
+def _best_products(touched: DataFrame, size: int) -> DataFrame:
+    """A row for each rank of a company that may be in the table, without a product where the list is shorter now."""
+    ranks = touched.withColumn("rank", F.explode(F.sequence(F.lit(1), F.lit(size))))
+    place = F.col("rank") - 1
+    return ranks.select(
+        "company_id", "rank", F.get("ids", place).alias("product_id"), F.get("scores", place).alias("score")
     )
-    companies = _best_companies(ranked.where(F.col("direction") == PRODUCT), config.score.companies_per_product)
-    tables.replace_where("product_scores", companies.withColumns(stamps), schemas.PRODUCT_SCORES, *part)
-    tables.merge_part(
-        "company_embeddings", touched.withColumns(stamps), schemas.COMPANY_EMBEDDINGS, part, ["company_id"],
-        content="embedding",
-    )  # fmt: skip
 
 
 def _best_companies(lists: DataFrame, size: int) -> DataFrame:
@@ -140,7 +154,7 @@ def _best_companies(lists: DataFrame, size: int) -> DataFrame:
 
 
 def keep_versions(tables: Tables, version: str, n_kept: int) -> None:
-    """Delete the rows of all but the newest versions and this one, from every table that names the version; runs jobs.
+    """Delete the rows of all but the newest versions and this one from every table that names the version; runs jobs.
 
     Args:
         tables: the tables.
@@ -148,9 +162,13 @@ def keep_versions(tables: Tables, version: str, n_kept: int) -> None:
         n_kept: versions that are kept, this one among them.
     """
     vectors = tables.read("company_embeddings", "score_companies")
-    others = [row[0] for row in vectors.select(VERSION).distinct().collect() if row[0] != version]
-    old = sorted(others, key=int, reverse=True)[n_kept - 1 :]
+    old = old_versions([row[0] for row in vectors.select(VERSION).distinct().collect()], version, n_kept)
     if old:
         for name in reversed(_TABLES):
             tables.delete_values(name, VERSION, old)
         logger.info("rows of model version %s deleted", ", ".join(old))
+
+
+def old_versions(found: Sequence[str], version: str, n_kept: int) -> list[str]:
+    """Those of the versions found that ``keep_versions`` deletes."""
+    return sorted({*found} - {version}, key=int, reverse=True)[n_kept - 1 :]

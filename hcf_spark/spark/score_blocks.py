@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from hcf_spark.models.base import Model
     from hcf_spark.models.companies import Companies
     from hcf_spark.models.package import ModelPackage
     from hcf_spark.models.running_top_k import RunningTopK
@@ -44,11 +45,10 @@ def make_score_fn(
         from hcf_spark.models.ranking import leave_out
         from hcf_spark.models.running_top_k import RunningTopK
 
-        loaded = load_package(package)
-        model, products = loaded.model, np.array(loaded.product_ids, object)
+        products = np.array(load_package(package).product_ids, object)
         best = RunningTopK(len(products), companies_per_product) if companies_per_product else None
         seen: list[str] = []
-        for block, companies in _blocks(loaded, batches):
+        for block, companies, model in read_blocks(package, batches):
             scores = leave_out(model.score(companies), companies.known)
             rows = np.flatnonzero(block["is_changed"])
             if len(rows):
@@ -64,12 +64,15 @@ def make_score_fn(
     return score
 
 
-def _blocks(loaded: "ModelPackage", batches: Iterator[pd.DataFrame]) -> Iterator[tuple[pd.DataFrame, "Companies"]]:
+def read_blocks(package: str, batches: Iterator[pd.DataFrame]) -> Iterator[tuple[pd.DataFrame, "Companies", "Model"]]:
+    """Some rows of ``build_scoring_rows`` at a time, the same as the model takes them, and the model."""
+    loaded = load_package(package)
     for batch in batches:
         for start in range(0, len(batch), _ROWS):
             block = batch.iloc[start : start + _ROWS]
             text = np.stack(block["text"].to_numpy()).astype(np.float32)
-            yield block, loaded.companies(block["company_id"].tolist(), text, block["products"].tolist())
+            companies = loaded.companies(block["company_id"].tolist(), text, block["products"].tolist())
+            yield block, companies, loaded.model
 
 
 def _rank_products(

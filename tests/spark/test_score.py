@@ -17,9 +17,9 @@ from hcf_spark.models.hcf import Hcf
 from hcf_spark.models.package import ModelPackage
 from hcf_spark.models.popularity import Popularity
 from hcf_spark.models.ranking import csr_rows
-from hcf_spark.spark import schemas, score_blocks
+from hcf_spark.spark import score_blocks
 from hcf_spark.spark.embed import embed_companies
-from hcf_spark.spark.score import keep_versions, score_companies
+from hcf_spark.spark.score import keep_versions, old_versions, score_companies
 from hcf_spark.spark.score_blocks import make_score_fn
 from hcf_spark.spark.score_rows import build_scoring_rows
 from hcf_spark.spark.staging import Staging
@@ -218,43 +218,48 @@ def test_only_companies_that_changed_are_scored_again_and_those_gone_lose_their_
     pd.testing.assert_frame_equal(*(frame.reset_index(drop=True) for frame in unchanged))
     assert set(read(tables, "company_embeddings", "7")["company_id"]) == {*TEXTS, "new"} - {"seen by none"}
 
-    assert bring_up_to_date(tables, config, package, "9", tmp_path / "second") == len(TEXTS)
-    for name in ("company_scores", "product_scores", "company_embeddings"):
-        first, second = (
-            read(tables, name, version).drop(columns=["scored_at", "model_version"], errors="ignore")
-            for version in "79"
-        )
-        assert len(first) == len(second) > 0
-        for column in first.columns:
+    names = ("company_scores", "product_scores", "company_embeddings")
+    first = [read(tables, name, "7") for name in names]
+    shorter = config.model_copy(update={"score": config.score.model_copy(update={"top_k": 2})})
+    assert bring_up_to_date(tables, shorter, package, "7", tmp_path / "second") == len(TEXTS)
+    second = [read(tables, name, "7") for name in names]
+    assert first[0]["rank"].max() == 3
+    first[0] = first[0][first[0]["rank"] <= 2]
+    for old, new in zip(first, second, strict=True):
+        assert len(old) == len(new) > 0
+        for column in old.columns.drop(["scored_at", "input_hash", "reasons"], errors="ignore"):
             if column in ("score", "embedding"):
-                np.testing.assert_allclose(np.vstack(first[column]), np.vstack(second[column]), atol=1e-6)
+                np.testing.assert_allclose(np.vstack(old[column]), np.vstack(new[column]), atol=1e-6)
             else:
-                assert first[column].tolist() == second[column].tolist()
+                assert old[column].tolist() == new[column].tolist()
 
 
-def test_a_shorter_list_of_a_model_is_asked_for(copied, package, tmp_path):
+def test_reasons_add_up_to_the_score_in_both_directions(scored, tables):
+    for rows in (scored[0], read(tables, "product_scores", "7")):
+        sums = [sum(reason["share"] for reason in reasons) for reasons in rows["reasons"]]
+        np.testing.assert_allclose(sums, rows["score"], atol=1e-5)
+        assert {reason["kind"] for reasons in rows["reasons"] for reason in reasons} >= {"text", "popularity"}
+
+
+def test_rows_of_old_model_versions_are_deleted(copied, package, tmp_path):
+    """Here the only other one is newer; and without reasons and products' companies there are none."""
     tables, config = copied
-    score = config.score.model_copy(update={"top_k": 1, "companies_per_product": 0})
-    config = config.model_copy(update={"score": score})
-    assert bring_up_to_date(tables, config, package, "7", tmp_path) == len(TEXTS)
-    assert set(read(tables, "company_scores", "7")["rank"]) == {1}
-    assert read(tables, "product_scores", "7").empty
-
-
-def test_rows_of_old_model_versions_are_deleted(spark, make_config):
-    tables, versions = Tables(spark, make_config()), ["9", "10", "8", "7"]
-    vectors = spark.createDataFrame([("a", version, [0.0], 0) for version in versions], schemas.COMPANY_EMBEDDINGS)
-    tables.overwrite("company_embeddings", vectors, schemas.COMPANY_EMBEDDINGS)
-    near = spark.createDataFrame([("a", "b", 1, 0.5, version) for version in versions], schemas.COMPANY_NEIGHBOURS)
-    tables.overwrite("company_neighbours", near, schemas.COMPANY_NEIGHBOURS)
-    for name in ("company_scores", "product_scores"):
-        tables.make_empty(name, schemas.COMPANY_SCORES, "model_version")
-    keep_versions(tables, "8", n_kept=2)
-    for name in ("company_embeddings", "company_neighbours"):
-        assert {row.model_version for row in tables.read(name, "").collect()} == {"8", "10"}
+    few = config.score.model_copy(update={"with_reasons": False, "companies_per_product": 0})
+    bring_up_to_date(tables, config.model_copy(update={"score": few}), package, "10", tmp_path)
+    assert read(tables, "company_scores", "10")["reasons"].isna().all()
+    assert read(tables, "product_scores", "10").empty
     version = tables.version("company_scores")
-    keep_versions(tables, "8", n_kept=2)
+    keep_versions(tables, "7", n_kept=3)
     assert tables.version("company_scores") == version
+    keep_versions(tables, "7", n_kept=1)
+    for name in ("company_scores", "company_embeddings"):
+        assert {row.model_version for row in tables.read(name, "").collect()} == {"7"}
+
+
+def test_the_newest_versions_are_kept_and_the_one_that_serves():
+    assert old_versions(["7", "8", "9", "10"], "8", 1) == ["10", "9", "7"]
+    assert old_versions(["7", "8", "9", "10"], "8", 2) == ["9", "7"]
+    assert old_versions(["8", "9", "10"], "8", 5) == []
 
 
 def test_a_model_with_scores_of_its_own_for_products_is_asked_for_them(tables, config, package, monkeypatch, tmp_path):
