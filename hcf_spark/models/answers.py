@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hcf_spark.models.companies import Companies, unknown_companies
+from hcf_spark.models.companies import Companies
 from hcf_spark.models.directory import Directory, Named
 from hcf_spark.models.package import ModelPackage
 from hcf_spark.models.ranking import recommend
@@ -67,8 +67,7 @@ def find_companies(
 
 
 def _based_on(package: ModelPackage, companies: Companies, scores: np.ndarray) -> list[str]:
-    nothing = package.model.score(unknown_companies(1, companies.text.shape[1], companies.known.shape[1]))
-    popular = np.isclose(scores, nothing).all(axis=1)
+    popular = np.isclose(scores, package.popularity).all(axis=1)
     has_text, has_products = companies.text.any(axis=1), companies.known.getnnz(axis=1) > 0
     given = [
         " and ".join(name for name, there in (("text", text), ("products", products)) if there) or "company_id"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import scipy.sparse as sp
 from safetensors.numpy import load_file, save_file
 
 from hcf_spark.models.base import Model
-from hcf_spark.models.companies import Companies
+from hcf_spark.models.companies import Companies, unknown_companies
 from hcf_spark.models.directory import Directory
 from hcf_spark.models.store import load_model, save_model
 
@@ -93,6 +94,11 @@ class ModelPackage:
         known = sp.csr_matrix((np.ones(len(pairs), np.float32), (rows, columns)), shape=shape)
         index = np.array([self._company_idx.get(company, -1) for company in ids], np.int64)
         return Companies(text, known, index)
+
+    @cached_property
+    def popularity(self) -> np.ndarray:
+        """(P,) float32 scores of a company of which nothing is known."""
+        return self.model.score(unknown_companies(1, self.about.text_dimension, len(self.product_ids)))[0]
 
     def unknown_products(self, products: Sequence[Sequence[str] | None]) -> list[list[str]]:
         """Of each company's product ids those that the model does not know."""

@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 from tiny_package import make_package
 from worlds import fit_first
 
+from benchmarks.latency import measure
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.directory import Directory
@@ -179,3 +180,9 @@ def test_a_bad_request_is_answered_with_400_and_a_clear_line(server, case):
     status, answer = post(server, body)
     assert status == 400
     assert message in answer["message"]
+
+
+def test_latency_is_told_with_the_part_of_the_encoder(loaded):
+    found = measure(loaded, ["we sell cloud data"] * 30)
+    assert found.keys() == {"median", "p99", "encoder_median"}
+    assert 0 < found["encoder_median"] < found["median"] < found["p99"]
