@@ -1,6 +1,6 @@
-"""Ranking all products for all companies against Spark MLlib's ALS with the same factors, in one session.
+"""Ranking all products for all companies against Spark MLlib's ALS with the same factors; latency for one company.
 
-make benchmark NAME=score [OUT=file]; python -m benchmarks.score --companies 10000 is quick
+make benchmark NAME=score [OUT=file]; python -m benchmarks.score --companies 10000 --products 1000 is quick
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pyspark.ml.recommendation import ALS, ALSModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from benchmarks import latency
 from hcf_spark.config import load_config
 from hcf_spark.log import configure_logging
 from hcf_spark.models.hcf import Dcf
@@ -28,6 +29,7 @@ DEMO = Path(__file__).parent.parent / "conf" / "demo.yml"
 USED_PER_COMPANY = 5
 COMPARED = 500
 TOLERANCE = 1e-4
+REFERENCE_COMPANIES, CALLS = 20_000, 300
 
 
 def fit_als(spark: SparkSession, sizes: argparse.Namespace) -> ALSModel:
@@ -114,6 +116,12 @@ def measure_seconds(frame: DataFrame) -> float:
     return time.perf_counter() - start
 
 
+def measure_latency(n_products: int, folder: Path) -> dict[str, float]:
+    """``latency_ms`` of benchmarks/latency.py, over as many products."""
+    model = latency.load_registered(REFERENCE_COMPANIES, n_products, folder)
+    return latency.measure(model, latency.make_texts(CALLS))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Print what was found, and write it as JSON where --out says; 1 if the two do not agree."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -125,6 +133,8 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         spark = get_session("benchmark", load_config([DEMO], [f"output={folder}", "log_level=warning"]))
         found = compare(spark, flags, Path(folder) / "package")
+        spark.stop()
+        found["latency_ms"] = measure_latency(flags.products, Path(folder))
     for name, value in found.items():
         print(f"{name:36} {value}")
     if flags.out:
