@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from benchmarks import latency
 from hcf_spark.config import load_config
 from hcf_spark.log import configure_logging
-from hcf_spark.models.hcf import Dcf
+from hcf_spark.models.hcf import Hcf
 from hcf_spark.models.package import About, ModelPackage
 from hcf_spark.spark.score_blocks import RANKED, make_score_fn
 from hcf_spark.spark.session import get_session
@@ -51,7 +51,7 @@ def save_package(als: ALSModel, folder: Path) -> None:
     companies, products = (_matrix(factors) for factors in (als.userFactors, als.itemFactors))
     size = companies.shape[1]
     zero, bias = np.zeros(size, np.float32), np.zeros(len(products), np.float32)
-    model = Dcf.from_arrays(
+    model = Hcf.from_arrays(
         {"companies.weight": companies, "products.weight": products, "products.bias": bias, "text_mean": zero}
     )
     about = About(("text",), encoder={}, encoder_id="none", text_dimension=size, snapshot_id="none", top_k=20)
@@ -83,7 +83,7 @@ def compare(spark: SparkSession, sizes: argparse.Namespace, folder: Path) -> dic
     rank = make_score_fn(str(folder), sizes.top_k, 0)
     some = als.userFactors.where(F.col("id") < COMPARED).select(F.col("id").alias("company"))
     theirs = als.recommendForUserSubset(some, sizes.top_k)
-    ours = rows.limit(COMPARED).mapInPandas(rank, RANKED)
+    ours = rows.where(F.col("company_id") < COMPARED).mapInPandas(rank, RANKED)
     agreement = measure_agreement(theirs, ours)
     both = make_score_fn(str(folder), sizes.top_k, sizes.top_k)
     seconds = measure_seconds(rows.mapInPandas(rank, RANKED))
