@@ -84,9 +84,9 @@ def compare(spark: SparkSession, sizes: argparse.Namespace, folder: Path) -> dic
     some = als.userFactors.where(F.col("id") < COMPARED).select(F.col("id").alias("company"))
     theirs = als.recommendForUserSubset(some, sizes.top_k).collect()
     cores = spark.sparkContext.defaultParallelism
-    ours = rows.limit(COMPARED).repartition(cores).mapInPandas(one_way, RANKED).collect()
-    seconds = measure_seconds(rows.mapInPandas(one_way, RANKED))
-    seconds_both_ways = measure_seconds(rows.mapInPandas(both_ways, RANKED))
+    ours = rows.limit(COMPARED).repartition(cores).mapInArrow(one_way, RANKED).collect()
+    seconds = measure_seconds(rows.mapInArrow(one_way, RANKED))
+    seconds_both_ways = measure_seconds(rows.mapInArrow(both_ways, RANKED))
     mllib_seconds = measure_seconds(als.recommendForAllUsers(sizes.top_k))
     return {
         "companies": sizes.companies, "products": sizes.products, "factors": sizes.factors, "top_k": sizes.top_k,

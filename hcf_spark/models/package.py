@@ -86,6 +86,7 @@ class ModelPackage:
         pairs = [
             (row, self._product_idx[product])
             for row, known in enumerate(products)
+            if known is not None
             for product in _distinct(known)
             if product in self._product_idx
         ]

@@ -129,7 +129,7 @@ def _rank(rows: DataFrame, compared: DataFrame, package: Path, config: Config) -
     return (
         rows.join(wanted.select("company_id", "is_changed"), "company_id")
         .sortWithinPartitions("company_id")
-        .mapInPandas(make_score_fn(str(package), settings.top_k, settings.companies_per_product), RANKED)
+        .mapInArrow(make_score_fn(str(package), settings.top_k, settings.companies_per_product), RANKED)
     )
 
 

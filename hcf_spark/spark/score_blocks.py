@@ -1,4 +1,7 @@
-"""The worker's side of scoring: blocks of companies through a model package, rankings in both directions out."""
+"""The worker's side of scoring: blocks of companies through a model package, rankings in both directions out.
+
+All of it on Arrow's own arrays: pandas would make a Python object of every number of a list.
+"""
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -6,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 if TYPE_CHECKING:
     from hcf_spark.models.base import Model
@@ -18,13 +21,13 @@ COMPANY, PRODUCT = "company", "product"
 RANKED = (
     "direction string, id string, ids array<string>, scores array<float>, input_hash bigint, embedding array<float>"
 )
+Batches = Iterator[pa.RecordBatch]
 
+_COLUMNS = ["direction", "id", "ids", "scores", "input_hash", "embedding"]
 _ROWS = 512
 
 
-def make_score_fn(
-    package: str, top_k: int, companies_per_product: int
-) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+def make_score_fn(package: str, top_k: int, companies_per_product: int) -> Callable[[Batches], Batches]:
     """Worker code: one pass over the companies of a partition.
 
     In: company_id, text, products, input_hash, is_changed, in the order of company_id, by which equal scores rank.
@@ -40,71 +43,78 @@ def make_score_fn(
         companies_per_product: 0: the products get no rows.
     """
 
-    def score(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def score(batches: Batches) -> Batches:
         from hcf_spark.models.base import ScoresForProducts
         from hcf_spark.models.ranking import leave_out
         from hcf_spark.models.running_top_k import RunningTopK
 
-        products = np.array(load_package(package).product_ids, object)
+        products = pa.array(load_package(package).product_ids)
         best = RunningTopK(len(products), companies_per_product) if companies_per_product else None
-        seen: list[str] = []
+        seen = []
         for block, companies, model in read_blocks(package, batches):
             scores = leave_out(model.score(companies), companies.known)
-            rows = np.flatnonzero(block["is_changed"])
+            rows = np.flatnonzero(block["is_changed"].to_numpy(zero_copy_only=False))
             if len(rows):
-                yield _rank_products(block.iloc[rows], scores[rows], model.embed(companies.take(rows)), products, top_k)
+                vectors = model.embed(companies.take(rows))
+                yield _rank_products(block.take(pa.array(rows)), scores[rows], vectors, products, top_k)
             if best is not None:
                 if isinstance(model, ScoresForProducts):
                     scores = leave_out(model.score_for_products(companies), companies.known)
                 best.add(scores.T)
-                seen.extend(block["company_id"])
-        if best is not None and seen:
-            yield _rank_companies(best, products, np.array(seen, object))
+                seen.append(block["company_id"])
+        if seen:
+            yield _rank_companies(best, products, pa.concat_arrays(seen))
 
     return score
 
 
-def read_blocks(package: str, batches: Iterator[pd.DataFrame]) -> Iterator[tuple[pd.DataFrame, "Companies", "Model"]]:
+def read_blocks(package: str, batches: Batches) -> Iterator[tuple[pa.RecordBatch, "Companies", "Model"]]:
     """Some rows of ``build_scoring_rows`` at a time, the same as the model takes them, and the model."""
     loaded = load_package(package)
     for batch in batches:
         for start in range(0, len(batch), _ROWS):
-            block = batch.iloc[start : start + _ROWS]
-            text = np.stack(block["text"].to_numpy()).astype(np.float32)
-            companies = loaded.companies(block["company_id"].tolist(), text, block["products"].tolist())
+            block = batch.slice(start, _ROWS)
+            text = block["text"].flatten().to_numpy().reshape(len(block), -1)
+            companies = loaded.companies(block["company_id"].to_pylist(), text, block["products"].to_pylist())
             yield block, companies, loaded.model
 
 
 def _rank_products(
-    block: pd.DataFrame, scores: np.ndarray, vectors: np.ndarray, products: np.ndarray, top_k: int
-) -> pd.DataFrame:
+    block: pa.RecordBatch, scores: np.ndarray, vectors: np.ndarray, products: pa.Array, top_k: int
+) -> pa.RecordBatch:
     from hcf_spark.models.ranking import best_products
 
     best = best_products(scores, top_k)
-    return pd.DataFrame(
-        {
-            "direction": COMPANY,
-            "id": block["company_id"].to_numpy(),
-            "ids": [products[chosen] for chosen, _ in best],
-            "scores": [values for _, values in best],
-            "input_hash": block["input_hash"].to_numpy(),
-            "embedding": list(vectors),
-        }
-    )
+    chosen, values = (np.concatenate(side) for side in zip(*best, strict=True))
+    sizes = [len(ranked) for ranked, _ in best]
+    columns = [
+        pa.array([COMPANY] * len(block)),
+        block["company_id"],
+        as_lists(products.take(pa.array(chosen)), sizes),
+        as_lists(pa.array(values), sizes),
+        block["input_hash"],
+        as_lists(pa.array(vectors.ravel()), [vectors.shape[1]] * len(block)),
+    ]
+    return pa.RecordBatch.from_arrays(columns, _COLUMNS)
 
 
-def _rank_companies(best: "RunningTopK", products: np.ndarray, companies: np.ndarray) -> pd.DataFrame:
+def _rank_companies(best: "RunningTopK", products: pa.Array, companies: pa.Array) -> pa.RecordBatch:
     allowed = best.values > -np.inf
-    return pd.DataFrame(
-        {
-            "direction": PRODUCT,
-            "id": products,
-            "ids": [companies[row[keep]] for row, keep in zip(best.columns, allowed, strict=True)],
-            "scores": [row[keep] for row, keep in zip(best.values, allowed, strict=True)],
-            "input_hash": None,
-            "embedding": None,
-        }
-    )
+    sizes = np.count_nonzero(allowed, axis=1)
+    columns = [
+        pa.array([PRODUCT] * len(products)),
+        products,
+        as_lists(companies.take(pa.array(best.columns[allowed])), sizes),
+        as_lists(pa.array(best.values[allowed]), sizes),
+        pa.nulls(len(products), pa.int64()),
+        pa.nulls(len(products), pa.list_(pa.float32())),
+    ]
+    return pa.RecordBatch.from_arrays(columns, _COLUMNS)
+
+
+def as_lists(values: pa.Array, sizes: "np.ndarray | list[int]") -> pa.ListArray:
+    """One list after the other, of these sizes."""
+    return pa.ListArray.from_arrays(np.cumsum([0, *sizes], dtype=np.int32), values)
 
 
 @lru_cache(maxsize=1)

@@ -1,16 +1,19 @@
 """The reasons of recommendations, for the pairs that the tables hold."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 
-import numpy as np
-import pandas as pd
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from hcf_spark.spark.score_blocks import load_package, read_blocks
+from hcf_spark.spark.score_blocks import Batches, load_package, read_blocks
 
-_REASONS = "company_id string, product_id string, reasons array<struct<kind: string, name: string, share: float>>"
+_EXPLAINED = """
+    company_id string, product_ids array<string>,
+    reasons array<array<struct<kind: string, name: string, share: float>>>
+"""
+_REASON = pa.struct([("kind", pa.string()), ("name", pa.string()), ("share", pa.float32())])
 
 
 def build_reasons(pairs: DataFrame, rows: DataFrame, package: str) -> DataFrame:
@@ -25,25 +28,23 @@ def build_reasons(pairs: DataFrame, rows: DataFrame, package: str) -> DataFrame:
         company_id, product_id (unique), reasons: see ``hcf_spark.models.reasons.explain``.
     """
     asked = pairs.groupBy("company_id").agg(F.collect_set("product_id").alias("asked"))
-    return rows.join(asked, "company_id").mapInPandas(make_reasons_fn(package), _REASONS)
+    explained = rows.join(asked, "company_id").mapInArrow(make_reasons_fn(package), _EXPLAINED)
+    cells = explained.select("company_id", F.explode(F.arrays_zip("product_ids", "reasons")).alias("cell"))
+    return cells.select("company_id", F.col("cell.product_ids").alias("product_id"), "cell.reasons")
 
 
-def make_reasons_fn(package: str) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    """Worker code: company_id, text, products, asked (product ids) in; company_id, product_id, reasons out."""
+def make_reasons_fn(package: str) -> Callable[[Batches], Batches]:
+    """Worker code: company_id, text, products, asked (product ids) in; company_id, asked, their reasons out."""
 
-    def find(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def find(batches: Batches) -> Batches:
         from hcf_spark.models.reasons import explain
 
         loaded = load_package(package)
         for block, companies, model in read_blocks(package, batches):
-            asked = [loaded.product_index(ids) for ids in block["asked"]]
+            asked = [loaded.product_index(ids) for ids in block["asked"].to_pylist()]
             found = explain(model, companies, asked, loaded.product_names)
-            yield pd.DataFrame(
-                {
-                    "company_id": block["company_id"].to_numpy().repeat([len(ids) for ids in asked]),
-                    "product_id": np.concatenate(block["asked"].to_numpy()),
-                    "reasons": [[asdict(reason) for reason in reasons] for parts in found for reasons in parts],
-                }
-            )
+            reasons = [[[asdict(reason) for reason in reasons] for reasons in of_company] for of_company in found]
+            columns = [block["company_id"], block["asked"], pa.array(reasons, pa.list_(pa.list_(_REASON)))]
+            yield pa.RecordBatch.from_arrays(columns, ["company_id", "product_ids", "reasons"])
 
     return find

@@ -6,6 +6,7 @@ from dataclasses import replace
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 from tiny_bert import save_tiny_bert
@@ -262,37 +263,40 @@ def test_the_newest_versions_are_kept_and_the_one_that_serves():
     assert old_versions(["8", "9", "10"], "8", 5) == []
 
 
-def test_a_model_with_scores_of_its_own_for_products_is_asked_for_them(tables, config, package, monkeypatch, tmp_path):
+@pytest.fixture
+def batch(tables, config, package):
+    """Rows as the workers get them."""
+    rows = build_scoring_rows(tables, config, package.about).toPandas().sort_values("company_id", ignore_index=True)
+    return pa.RecordBatch.from_pandas(rows.assign(is_changed=True, input_hash=0), preserve_index=False)
+
+
+def score_batches(package, companies_per_product, *batches):
+    """Rankings by direction."""
+    found = pa.Table.from_batches(make_score_fn(str(package), 3, companies_per_product)(iter(batches))).to_pandas()
+    return [rows for _, rows in found.groupby("direction")]
+
+
+def test_a_model_with_scores_of_its_own_for_products_is_asked_for_them(batch, package, monkeypatch, tmp_path):
     """Here those say the opposite, and the products of a company stay as they are."""
     package.save(tmp_path)
-    rows = scoring_rows(tables, config, package)
-    usual = pd.concat(make_score_fn(str(tmp_path), 3, 2)(iter([rows])))
+    usual = score_batches(tmp_path, 2, batch)
     monkeypatch.setattr(Hcf, "score_for_products", lambda self, companies: -self.score(companies), raising=False)
-    own = pd.concat(make_score_fn(str(tmp_path), 3, 8)(iter([rows])))
-    for direction, same in (("company", True), ("product", False)):
-        first, second = (found[found["direction"] == direction]["ids"].map(list).tolist() for found in (usual, own))
-        if same:
-            assert first == second
-        else:
-            assert [list(reversed(ids[-2:])) for ids in second] == first
+    own = score_batches(tmp_path, 8, batch)
+    assert own[0]["ids"].map(list).tolist() == usual[0]["ids"].map(list).tolist()
+    assert [list(ids[:-3:-1]) for ids in own[1]["ids"]] == usual[1]["ids"].map(list).tolist()
 
 
-def scoring_rows(tables, config, package):
-    rows = build_scoring_rows(tables, config, package.about).toPandas().sort_values("company_id", ignore_index=True)
-    return rows.assign(is_changed=True, input_hash=0)
-
-
-def test_blocks_of_any_size_give_the_same_rows(tables, config, package, tmp_path, monkeypatch):
+def test_blocks_of_any_size_give_the_same_rows(batch, package, tmp_path, monkeypatch):
     package.save(tmp_path)
-    rows, score = scoring_rows(tables, config, package), make_score_fn(str(tmp_path), 3, 2)
-    whole = pd.concat(score(iter([rows])))
+    whole = score_batches(tmp_path, 2, batch)
     monkeypatch.setattr(score_blocks, "_ROWS", 3)
-    parts = pd.concat(score(iter([rows[:0], rows[:5], rows[5:]])))
-    for column in ("direction", "id", "ids"):
-        assert parts[column].map(list).tolist() == whole[column].map(list).tolist()
-    for column in ("scores", "embedding"):
-        for first, second in zip(parts[column].dropna(), whole[column].dropna(), strict=True):
-            np.testing.assert_allclose(first, second, atol=1e-6)
+    parts = score_batches(tmp_path, 2, batch[:0], batch[:5], batch[5:])
+    for first, second in zip(whole, parts, strict=True):
+        for column in ("id", "ids"):
+            assert first[column].map(list).tolist() == second[column].map(list).tolist()
+        for column in ("scores", "embedding"):
+            for numbers in zip(first[column].dropna(), second[column].dropna(), strict=True):
+                np.testing.assert_allclose(*numbers, atol=1e-6)
 
 
 def test_rows_to_score_are_every_sound_company_once(tables, config, package):
