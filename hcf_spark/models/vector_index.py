@@ -13,7 +13,8 @@ _TRAINED_ON_PER_LIST = 64
 def build_index(read: Callable[[], Iterable[np.ndarray]], n_vectors: int, seed: int) -> faiss.Index:
     """Inverted lists around 2 sqrt(C) centroids, of which a search looks at the nearest 32; for cosines.
 
-    The vectors are kept as they are, so that cosines are exact: what is lost are neighbours in other lists.
+    The vectors are kept as they are, 4 C d bytes of memory, so that cosines are exact: what is lost are neighbours in
+    other lists.
 
     Args:
         read: gives the vectors in blocks, (B, d) float32 of length 1; called twice, first to train on some.
