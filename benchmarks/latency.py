@@ -29,14 +29,23 @@ from hcf_spark.tracking.run import tracked_run
 
 NEAR = {"k": 100, "sharpness": 10.0}
 SETTINGS = {
-    "cold": {"model": OWN, "near": NEAR, "text_strength": 10.0, "offset": 0.5},
+    "cold": {
+        "model": OWN,
+        "near": NEAR,
+        "own": {"text_strength": 10.0, "offset": 0.5},
+        "added": {"text_knn": {"settings": NEAR, "weight": 0.1}},
+    },
     "warm": {
         "model": OWN,
         "near": NEAR,
         "base": {"strength": 1.0, "text_strength": 10.0},
         "own": {"strength": 1.0, "text_strength": 10.0, "offset": 0.5, "dropout": 0.5},
-        "ials": {"factors": 64, "regularization": 0.1, "alpha": 10.0, "iterations": 2},
-        "weight": 0.1,
+        "added": {
+            "ials": {
+                "settings": {"factors": 64, "regularization": 0.1, "alpha": 10.0, "iterations": 2},
+                "weight": 0.1,
+            }
+        },
     },
 }
 PRODUCTS_EACH = 12
@@ -93,7 +102,8 @@ def fit_model(n_companies: int, n_products: int, text_dimension: int) -> Model:
     known.sum_duplicates()
     known.data[:] = 1
     text = random.standard_normal((n_companies, text_dimension), np.float32)
-    return FusedCandidate(CLOSED_FORM).fit(Companies(text, known, np.arange(n_companies)), SETTINGS, seed=0)
+    companies = Companies(text, known, np.arange(n_companies))
+    return FusedCandidate(CLOSED_FORM, network=None).fit(companies, SETTINGS, seed=0)
 
 
 def load_registered(n_companies: int, n_products: int, output: Path) -> mlflow.pyfunc.PyFuncModel:

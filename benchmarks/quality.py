@@ -12,23 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyspark.sql import SparkSession
 
 from hcf_spark.config import Config, load_config
-from hcf_spark.evaluation.candidate import Candidate, Search
+from hcf_spark.evaluation.candidate import Candidate
 from hcf_spark.evaluation.comparison import compare
-from hcf_spark.evaluation.harness import REGIMES, HarnessResult, run_harness
+from hcf_spark.evaluation.harness import REGIMES, HarnessResult
 from hcf_spark.evaluation.search import FixedCandidate
+from hcf_spark.experiment import judge, load_snapshot, make_candidates, prepare_snapshot
 from hcf_spark.launch import DistributedCandidate
 from hcf_spark.log import configure_logging
-from hcf_spark.modelling import make_candidates
-from hcf_spark.spark.export import export_snapshot
 from hcf_spark.spark.session import get_session
-from hcf_spark.spark.tables import Tables
-from hcf_spark.text.spec import resolve_encoder
-from hcf_spark.train.manifest import Manifest
-from hcf_spark.train.snapshot import Snapshot, read_snapshot
-from jobs import build_matrix, embed_companies, load_tables
+from jobs import load_tables
 
 DEMO = Path(__file__).parent.parent / "conf" / "demo.yml"
 FIGURES = ("recall", "ndcg")
@@ -46,14 +40,10 @@ def run(config: Config, n_seeds: int) -> dict[str, Any]:
     chosen = {}
     for seed in range(config.seed, config.seed + n_seeds):
         split = config.model_copy(update={"seed": seed})
-        snapshot, candidates = _prepare(spark, split)
+        folder = prepare_snapshot(spark, split)
+        candidates = make_candidates(spark, split, folder, Path(config.output) / "training" / str(seed))
         known = [_with_settings(candidate, chosen) for candidate in candidates]
-        search = Search(
-            config.evaluation.trials, config.evaluation.cutoff, seed, f"sqlite:///{config.output}/{seed}.db"
-        )
-        result = run_harness(
-            known, snapshot.inner, snapshot.validation, snapshot.full, snapshot.test, search, progress=True
-        )
+        result = judge(known, load_snapshot(folder, split), split, Path(config.output) / f"{seed}.db")
         results.append(result)
         chosen = chosen or {name: model.settings for name, model in result.models.items()}
     names = [candidate.name for candidate in candidates]
@@ -66,16 +56,6 @@ def run(config: Config, n_seeds: int) -> dict[str, Any]:
         },
         "seeds": list(range(config.seed, config.seed + n_seeds)),
     }
-
-
-def _prepare(spark: SparkSession, config: Config) -> tuple[Snapshot, list[Candidate]]:
-    for job in (build_matrix, embed_companies):
-        job.run(spark, config)
-    tables, limits = Tables(spark, config), config.evaluation
-    folder = export_snapshot(tables, config, resolve_encoder(config.encoder).encoder_id)
-    snapshot = read_snapshot(folder, Manifest.read(folder), limits.max_fit_companies, limits.max_companies, config.seed)
-    work = Path(config.output) / "training" / str(config.seed)
-    return snapshot, make_candidates(spark, config, folder, work)
 
 
 def _with_settings(candidate: Candidate, chosen: dict[str, Any]) -> Candidate:

@@ -19,6 +19,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 CountOrZero = Annotated[int, Field(ge=0, strict=True)]
 Positive = Annotated[float, Field(gt=0)]
+Loss = Literal["huber", "mse", "bce", "multinomial"]
 
 
 def _require_path(value: str) -> str:
@@ -82,6 +83,7 @@ class TextSettings(_Settings):
     columns: Annotated[list[str], Field(min_length=1)]
     combine: str
     remove_vanished: bool
+    mask_product_names: bool
 
     @model_validator(mode="after")
     def _combine_names_a_way_or_a_column(self) -> Self:
@@ -113,8 +115,11 @@ class FilterSettings(_Settings):
 
 class SplitSettings(_Settings):
     cold_share: Annotated[float, Field(gt=0, lt=1)]
+    keep_alike_together: bool
+    train_share: Annotated[float, Field(gt=0, le=1)]
     warm_share: Annotated[float, Field(gt=0, lt=1)]
     min_products_to_hide: Annotated[int, Field(ge=2, strict=True)]
+    hide: Literal["random", "newest"]
 
 
 class TrainSettings(_Settings):
@@ -131,8 +136,18 @@ class TrainSettings(_Settings):
     learning_rate: Positive
     weight_decay: Annotated[float, Field(ge=0)]
     company_l2: Annotated[float, Field(ge=0)]
+    loss: Loss
     huber_delta: Positive
     positive_weight: Positive
+
+
+class AutoencoderSettings(_Settings):
+    batch_companies: Count
+    hidden_size: Count
+    dropout: Share
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    loss: Loss
 
 
 ModelName = Literal[
@@ -147,6 +162,7 @@ ModelName = Literal[
     "ease_text_ials",
     "dcf",
     "hcf",
+    "text_dae",
     "fused",
 ]
 
@@ -177,6 +193,14 @@ class ScoreSettings(_Settings):
     keep_versions: Count
 
 
+class StudySettings(_Settings):
+    name: Annotated[str, Field(pattern=r"^[\w-]+$")]
+    axes: dict[
+        str, Annotated[list[Any], Field(min_length=1)] | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    ]
+    figures: dict[str, str]
+
+
 class Config(_Settings):
     """All settings of a run; conf/base.yml says what each means."""
 
@@ -192,9 +216,11 @@ class Config(_Settings):
     filter: FilterSettings
     split: SplitSettings
     train: TrainSettings
+    autoencoder: AutoencoderSettings
     evaluation: EvaluationSettings
     mlflow: MlflowSettings
     score: ScoreSettings
+    study: StudySettings
 
     def to_yaml(self) -> str:
         """The resolved settings as YAML, a group a line, secrets masked."""
@@ -225,6 +251,29 @@ def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ())
         layer = _parse_override(override)
         _refuse_unknown(layer, Config, "--set")
         merged = _merge(merged, layer)
+    return _validate(merged)
+
+
+def with_settings(config: Config, settings: Mapping[str, Any], where: str) -> Config:
+    """The settings with some of them replaced.
+
+    Args:
+        config: of a run.
+        settings: dotted name, as after ``--set``, to value.
+        where: they come from, for the error message.
+
+    Raises:
+        ConfigError: a name is unknown (the nearest valid one is named), or a value is wrong.
+    """
+    merged = config.model_dump()
+    for path, value in settings.items():
+        layer = _nest(path, value)
+        _refuse_unknown(layer, Config, where)
+        merged = _merge(merged, layer)
+    return _validate(merged)
+
+
+def _validate(merged: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
@@ -256,9 +305,13 @@ def _parse_override(override: str) -> dict[str, Any]:
     if not separator or not path:
         raise ConfigError(f"--set {override!r}: write it as a.b=value, for example --set seed=1")
     try:
-        layer: Any = yaml.safe_load(value)
+        return _nest(path, yaml.safe_load(value))
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {override!r}: the value is not YAML") from error
+
+
+def _nest(path: str, value: Any) -> dict[str, Any]:
+    layer = value
     for key in reversed(path.split(".", 2)):  # group, setting, and the key of a free mapping such as spark.settings
         layer = {key: layer}
     return layer

@@ -14,6 +14,7 @@ from hcf_spark.evaluation.candidate import Choice, Search, SettingsByRegime, jud
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Companies, Regimes, text_mean
 from hcf_spark.models.hcf import Dcf, Hcf
+from hcf_spark.models.text_dae import TextDae
 from hcf_spark.nn.checkpoint import load_tensors, save_tensors
 from hcf_spark.train.loop import BEST, START
 from hcf_spark.train.manifest import Manifest
@@ -24,15 +25,17 @@ logger = logging.getLogger(__name__)
 
 _NETWORK = (
     "hidden_size", "depth", "dropout", "learning_rate", "weight_decay", "company_l2",
-    "huber_delta", "positive_weight",
+    "loss", "huber_delta", "positive_weight", "batch_companies",
 )  # fmt: skip
 
 
 class DistributedCandidate:
-    """``hcf`` or ``dcf``: tuned by early stopping on validation, then trained on everything for as many epochs.
+    """A network: tuned by early stopping on validation, then trained on everything for as many epochs.
+
+    What it has trained once it does not train again, whoever asks for it.
 
     Args:
-        kind: the class of its models.
+        kind: the class of its models; what is trained goes by its name.
         spark: the session whose cluster trains.
         snapshot: folder of the snapshot.
         work: folder for checkpoints, seen by all nodes.
@@ -40,10 +43,11 @@ class DistributedCandidate:
     """
 
     def __init__(
-        self, kind: type[Hcf], spark: SparkSession, snapshot: Path, work: Path, settings: TrainSettings
+        self, kind: type[Hcf | TextDae], spark: SparkSession, snapshot: Path, work: Path, settings: TrainSettings
     ) -> None:
         self._kind, self._spark, self._settings = kind, spark, settings
         self._snapshot, self._work = snapshot, work
+        self._trained: dict[str, tuple[Model, dict]] = {}
         self.history: list[dict[str, float]] = []
 
     @property
@@ -74,21 +78,23 @@ class DistributedCandidate:
     def _train(
         self, companies: Companies, cutoff: int, seed: int, epochs: int, use_validation: bool
     ) -> tuple[Model, dict]:
-        chosen = self._settings.model_dump(
-            include={*_NETWORK, "patience_steps", "batch_companies", "timeout_seconds", "use_gpu"}
-        )
+        chosen = self._settings.model_dump(include={*_NETWORK, "patience_steps", "timeout_seconds", "use_gpu"})
         part = "inner" if use_validation else "full"
         plan = TrainPlan(
             snapshot=str(self._snapshot), folder=str(self._work / f"{self.name}-{part}"),
-            text_start=self._kind.text_start, use_validation=use_validation, epochs=epochs, cutoff=cutoff, seed=seed,
+            network=self.name, use_validation=use_validation, epochs=epochs, cutoff=cutoff, seed=seed,
             **chosen,
         )  # fmt: skip
+        if plan.identity() in self._trained:
+            return self._trained[plan.identity()]
         shares = np.asarray(companies.known.mean(axis=0), np.float32).ravel()
         start = {"text_mean": torch.from_numpy(text_mean(companies.text)), "product_shares": torch.from_numpy(shares)}
         save_tensors(Path(plan.folder) / START, start, {})
         outcome = self._distribute(plan)
         weights, _ = load_tensors(Path(plan.folder) / BEST)
-        return self._kind.from_arrays({name: tensor.numpy() for name, tensor in weights.items()}), outcome
+        model = self._kind.from_arrays({name: tensor.numpy() for name, tensor in weights.items()})
+        self._trained[plan.identity()] = model, outcome
+        return model, outcome
 
     def _distribute(self, plan: TrainPlan) -> dict:
         Manifest.read(self._snapshot).files_of_rank(0, self._settings.processes)
@@ -117,4 +123,4 @@ class DistributedCandidate:
             ) from error
 
 
-DEEP = {kind.name: kind for kind in (Dcf, Hcf)}
+DEEP = {kind.name: kind for kind in (Dcf, Hcf, TextDae)}

@@ -14,11 +14,10 @@ import pandas as pd
 from pyspark.sql import SparkSession
 
 from hcf_spark.config import Config
-from hcf_spark.evaluation.candidate import Candidate, Search
-from hcf_spark.evaluation.closed_form import CLOSED_FORM
-from hcf_spark.evaluation.fused import FusedCandidate
-from hcf_spark.evaluation.harness import HarnessResult, run_harness
-from hcf_spark.launch import DEEP, DistributedCandidate
+from hcf_spark.errors import ConfigError
+from hcf_spark.evaluation.harness import HarnessResult
+from hcf_spark.experiment import judge, load_snapshot, make_candidates
+from hcf_spark.launch import DistributedCandidate
 from hcf_spark.log import timed
 from hcf_spark.models.base import Model
 from hcf_spark.models.directory import Directory
@@ -53,7 +52,7 @@ from hcf_spark.tracking.run import (
     tracked_run,
 )
 from hcf_spark.train.manifest import Manifest
-from hcf_spark.train.snapshot import Snapshot, read_snapshot
+from hcf_spark.train.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -63,14 +62,22 @@ _ADOPTERS_KEPT = 100
 
 
 def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
-    """Write report.html, metrics.json and a registry version; returns the content of metrics.json."""
+    """Write report.html, metrics.json and a registry version; returns the content of metrics.json.
+
+    Raises:
+        ConfigError: the text vectors are those of masked texts.
+    """
+    if config.text.mask_product_names:
+        raise ConfigError(
+            "text.mask_product_names is for run_study: a registered model would be given texts with the names in them; "
+            "set it to false"
+        )
     tables, output = Tables(spark, config), Path(config.output).absolute()
     spec = resolve_encoder(config.encoder)
     with timed(logger, "exporting the snapshot"):
         folder = export_snapshot(tables, config, spec.encoder_id)
     manifest = Manifest.read(folder)
-    limits = config.evaluation
-    snapshot = read_snapshot(folder, manifest, limits.max_fit_companies, limits.max_companies, config.seed)
+    snapshot = load_snapshot(folder, config)
     work = output / "training" / manifest.snapshot_id
     candidates = make_candidates(spark, config, folder, work)
     work.mkdir(parents=True, exist_ok=True)
@@ -80,10 +87,7 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
     versions = {**matrix.input_versions, **manifest.table_versions}
     with tracked_run(config, "train_model", versions) as mlflow_run:
         with timed(logger, f"comparing {len(candidates)} models"):
-            search = Search(limits.trials, limits.cutoff, config.seed, f"sqlite:///{studies}")
-            result = run_harness(
-                candidates, snapshot.inner, snapshot.validation, snapshot.full, snapshot.test, search, progress=True
-            )
+            result = judge(candidates, snapshot, config, studies)
         curves = {each.name: each.history for each in candidates if isinstance(each, DistributedCandidate)}
         metrics = make_metrics(look.look_up_dataset(tables), result, config.seed)
         log_matrix(asdict(matrix), matrix.sizes)
@@ -111,21 +115,9 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
         _write(output, render_report(report), metrics)
     shutil.rmtree(work.parent, ignore_errors=True)
     _remove_others(folder)
-    logger.info("models on test (champion by validation):\n%s", format_table(metrics, limits.cutoff))
-    logger.info("winners, with 95%% intervals:\n%s", format_winners(metrics, limits.cutoff))
+    logger.info("models on test (champion by validation):\n%s", format_table(metrics, config.evaluation.cutoff))
+    logger.info("winners, with 95%% intervals:\n%s", format_winners(metrics, config.evaluation.cutoff))
     return metrics
-
-
-def make_candidates(spark: SparkSession, config: Config, snapshot: Path, work: Path) -> list[Candidate]:
-    """The models of ``evaluation.models``, in that order.
-
-    Args:
-        snapshot: folder of the snapshot.
-        work: folder for what training keeps while it runs.
-    """
-    deep = {name: DistributedCandidate(kind, spark, snapshot, work, config.train) for name, kind in DEEP.items()}
-    known = {**CLOSED_FORM, "fused": FusedCandidate(CLOSED_FORM), **deep}
-    return [known[name] for name in dict.fromkeys(config.evaluation.models)]
 
 
 def _make_package(

@@ -26,6 +26,7 @@ DESCRIPTIONS = {
     "dcf": "Products only: the paper's network with company vectors that start at random.",
     "fused": "Text, text neighbours and known products in one; in each regime only where it beats the hardest rival.",
     "hcf": "The paper's hybrid: its network with company vectors that start at the text vector.",
+    "text_dae": "A denoising autoencoder of text and known products, which takes any company.",
 }
 _TEXT_SHOWN = 600
 

@@ -2,11 +2,11 @@
 
 import sys
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from hcf_spark.config import Config
 from hcf_spark.job import run_job
-from hcf_spark.spark.checks import check_companies, filter_where
+from hcf_spark.spark.company_texts import read_company_texts
 from hcf_spark.spark.embed import embed_companies, estimate_work
 from hcf_spark.spark.embed_counts import EmbedCounts
 from hcf_spark.spark.tables import Tables
@@ -18,7 +18,7 @@ def run(spark: SparkSession, config: Config) -> EmbedCounts:
     """Check the encoder, then bring text_embeddings up to date; what that took goes to MLflow."""
     spec = resolve_encoder(config.encoder)
     tables = Tables(spark, config)
-    counts = embed_companies(tables, _companies(tables, config), spec, config)
+    counts = embed_companies(tables, read_company_texts(tables, config), spec, config)
     if counts.n_encoded:
         with tracked_run(config, "embed_companies", {"companies": tables.input_version("companies")}):
             log_metrics(counts.to_metrics(), "embed")
@@ -29,17 +29,11 @@ def dry_run(spark: SparkSession, config: Config) -> None:
     """Print what is to do and about how long it takes; nothing is written."""
     spec = resolve_encoder(config.encoder)
     tables = Tables(spark, config)
-    work = estimate_work(tables, _companies(tables, config), spec, config)
+    work = estimate_work(tables, read_company_texts(tables, config), spec, config)
     print(
         f"{work.n_texts:,} texts to encode, about {work.n_tokens:,} tokens, in about {work.seconds:,.0f} s; "
         f"{work.n_deleted:,} vectors to delete"
     )
-
-
-def _companies(tables: Tables, config: Config) -> DataFrame:
-    companies = tables.read("companies", "you or load_tables")
-    chosen = filter_where(companies, "input.companies_where", config.input.companies_where)
-    return check_companies(chosen).good
 
 
 def main(argv: list[str] | None = None) -> int:

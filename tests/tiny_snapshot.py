@@ -25,6 +25,7 @@ class Company:
     known: list[int] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
     cold: bool = False
+    n_tokens: int = 0
 
 
 def write_snapshot(folder: Path, shards: list[list[Company]], test: list[Company], n_products: int) -> Manifest:
@@ -51,6 +52,7 @@ def write_snapshot(folder: Path, shards: list[list[Company]], test: list[Company
         "company_idx": pa.array([company.index for company in test], pa.int64()),
         "regime": pa.array(["cold" if company.cold else "warm" for company in test], pa.string()),
         "text": pa.array([company.text for company in test], pa.list_(pa.float32())),
+        "n_tokens": pa.array([company.n_tokens for company in test], pa.int64()),
         "known": pa.array([company.known for company in test], pa.list_(pa.int32())),
         "hidden": pa.array([company.held for company in test], pa.list_(pa.int32())),
     }
@@ -90,11 +92,10 @@ def checkerboard_shards(n_companies: int, n_products: int, n_shards: int, seed: 
 def make_plan(snapshot: Path, folder: Path, **changes) -> TrainPlan:
     """A short training run on a snapshot, its start file in place."""
     settings = {
-        "text_start": True, "use_validation": True, "epochs": 4, "patience_steps": 1000, "cutoff": 3,
+        "network": "hcf", "use_validation": True, "epochs": 4, "patience_steps": 1000, "cutoff": 3,
         "batch_companies": 3, "hidden_size": 6, "depth": 1, "dropout": 0.2, "learning_rate": 0.02,
-        "weight_decay": 0.01, "company_l2": 0.1, "huber_delta": 1.0, "positive_weight": 2.0, "timeout_seconds": 60,
-        "use_gpu": False,
-        "seed": 0, **changes,
+        "weight_decay": 0.01, "company_l2": 0.1, "loss": "huber", "huber_delta": 1.0, "positive_weight": 2.0,
+        "timeout_seconds": 60, "use_gpu": False, "seed": 0, **changes,
     }  # fmt: skip
     plan = TrainPlan(snapshot=str(snapshot), folder=str(folder), **settings)
     found = read_snapshot(snapshot, Manifest.read(snapshot), max_fit=1000, max_judged=1000, seed=0)

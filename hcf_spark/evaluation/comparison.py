@@ -7,7 +7,7 @@ import numpy as np
 
 from hcf_spark.evaluation.intervals import interval, resampled_sums
 
-NOT_SIMPLE = frozenset({"dcf", "hcf", "fused"})
+NOT_SIMPLE = frozenset({"dcf", "hcf", "text_dae", "fused"})
 """The candidates that have to prove themselves; all others are simple baselines."""
 
 TEXT_ONLY = "ae"

@@ -2,98 +2,122 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from optuna.distributions import FloatDistribution
 
-from hcf_spark.evaluation.candidate import Choice, Search, SettingsByRegime, Trial
+from hcf_spark.evaluation.candidate import Candidate, Choice, Search, SettingsByRegime, Trial
 from hcf_spark.evaluation.closed_form import REMEMBERED_NEIGHBOURS
 from hcf_spark.evaluation.evaluate import company_ndcg, mean_ndcg
+from hcf_spark.evaluation.mixing import find_weights, is_above
+from hcf_spark.evaluation.model_result import REGIMES
 from hcf_spark.evaluation.search import SearchCandidate, best_by_regime, run_study
 from hcf_spark.models.base import Model, Settings
 from hcf_spark.models.companies import Companies, Holdout, Regimes
-from hcf_spark.models.fused import Blend, Fused
+from hcf_spark.models.fused import Fused
 from hcf_spark.models.hybrid import Hybrid, HybridStatistics
+from hcf_spark.models.mixture import Mixture
 from hcf_spark.models.neighbour_ridge import Neighbourhood, NeighbourRidgeStatistics
 from hcf_spark.models.reference import Reference
 from hcf_spark.models.text_knn import TextNeighbours
 
 OWN = "own"
-_STANDARD_ERRORS = 2.0
+ADDED = {"warm": ("ials", "hybrid_knn", "text_dae"), "cold": ("text_knn", "text_dae")}
+"""What may be added to the own base of a regime, in this order."""
+
+_ERRORS_OF_A_PART = 1.0
+_ERRORS_OF_THE_GUARD = 2.0
+_FIRST_SHARE, _NEXT_SHARE = 0.3, 4.0
 
 _STRENGTH = FloatDistribution(0.03, 100, log=True)
 _TEXT_STRENGTH = FloatDistribution(0.1, 1000, log=True)
 _SHARE = FloatDistribution(0, 1)
 _COLD_SPACE = {"text_strength": _TEXT_STRENGTH, "offset": _SHARE}
 _WARM_SPACE = {**_COLD_SPACE, "strength": _STRENGTH, "dropout": _SHARE}
-_BLEND_SPACE = {"weight": FloatDistribution(0.01, 3, log=True)}
-_CONSTANT_STRENGTH = 100.0
+_CONSTANT_STRENGTH = {"warm": 100.0, "cold": 0.0}
 
 
 @dataclass(frozen=True)
-class _Tuned:
-    """A part of the fused model as it was found; in its trials the other regime counts 0."""
+class _Found:
+    """A regime's own model, its settings, and what was tried: settings and validation NDCG@K."""
 
     settings: Settings
     model: Model
-    trials: Sequence[Trial]
+    tried: Sequence[tuple[Settings, float]]
 
 
 class FusedCandidate:
-    """Tuned in three studies, together as many trials as a rival has: cold part, warm part, weight of the factors.
+    """Own parts for each regime: a base in closed form, to which models that see other things are added.
 
-    The neighbours' settings are those that the text's nearest neighbours alone did best with; the strengths start where
-    EASE with text ended; the factors are those of the best iALS. In each regime the guard then asks whether the paired
-    gain in validation NDCG@K over the hardest rival is above two standard errors; if not, that rival is the model of
-    the regime.
+    Half of a rival's trials go to the base of each regime (warm: known products, text and text neighbours; cold: text
+    and text neighbours), half to the weights of what is added, with the settings that it did best with alone. The
+    neighbours' settings are those of the best text neighbours; strengths start where EASE with text ended. The guard
+    then asks in each regime whether the paired gain in validation NDCG@K over the hardest rival is above two standard
+    errors; if not, that rival is the model of the regime.
 
     Args:
-        rivals: all models that a part may be replaced by; ``text_knn``, ``ease_text`` and ``ials`` are among them.
+        rivals: all models that a part may be replaced by; ``text_knn``, ``ease_text`` and those in ``ADDED`` are among
+            them.
+        network: gives ``text_dae``; None leaves it out.
     """
 
     name = "fused"
 
-    def __init__(self, rivals: Mapping[str, SearchCandidate]) -> None:
+    def __init__(self, rivals: Mapping[str, SearchCandidate], network: Candidate | None) -> None:
         self._rivals = rivals
+        self._candidates: dict[str, Candidate] = {**rivals, **({} if network is None else {network.name: network})}
 
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
         """Choose parts and their settings by validation NDCG@K; ``inner`` and ``validation`` as of ``Candidate``."""
         found = {name: rival.search(inner, validation, search) for name, rival in self._rivals.items()}
         best = {name: best_by_regime(trials) for name, trials in found.items()}
-        cold = self._tune_cold(inner, validation.cold, best, search)
-        warm = self._tune_warm(inner, validation.warm, best, search)
-        kept = {}
-        for regime, own in (("warm", warm), ("cold", cold)):
+        models = {
+            name: self._candidates[name].tune(inner, validation, search)
+            for name in dict.fromkeys([*ADDED["warm"], *ADDED["cold"]])
+            if name in self._candidates
+        }
+        half = replace(search, trials=max(1, search.trials // 2))
+        bases = {
+            "warm": self._tune_warm(inner, validation.warm, best, half),
+            "cold": self._tune_cold(inner, validation.cold, best, half),
+        }
+        settings, parts, tried = {}, {}, {}
+        for regime, base in bases.items():
+            holdout = getattr(validation, regime)
+            own = self._add(regime, base, models, holdout, search)
+            tried[regime] = own.tried
             rival = _hardest(found, best, regime)
             rival_model = self._fit_part(regime, inner, rival, search.seed)
-            is_better = _is_better(own.model, rival_model, getattr(validation, regime), search.cutoff)
-            kept[regime] = (own.settings, own.model) if is_better else (rival, rival_model)
-        settings, models = ({regime: pair[side] for regime, pair in kept.items()} for side in (0, 1))
-        return Choice(settings, Fused.of_parts(**models, train=inner, seed=search.seed), [*cold.trials, *warm.trials])
+            ndcg, of_rival = (company_ndcg(model, holdout, search.cutoff) for model in (own.model, rival_model))
+            is_better = is_above(ndcg, of_rival, _ERRORS_OF_THE_GUARD)
+            settings[regime], parts[regime] = (own.settings, own.model) if is_better else (rival, rival_model)
+        return Choice(settings, Fused.of_parts(**parts, train=inner, seed=search.seed), _pair_trials(tried))
 
     def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
         """The model of these parts, fitted on all training companies."""
-        warm, cold = (self._fit_part(regime, full, settings[regime], seed) for regime in ("warm", "cold"))
+        warm, cold = (self._fit_part(regime, full, settings[regime], seed) for regime in REGIMES)
         return Fused.of_parts(warm, cold, full, seed)
 
     def _tune_cold(
         self, inner: Companies, holdout: Holdout, best: Mapping[str, SettingsByRegime], search: Search
-    ) -> "_Tuned":
+    ) -> _Found:
         near = best["text_knn"]["cold"]
         statistics = NeighbourRidgeStatistics.of(inner, _neighbourhood(inner, near))
         text_strength = best["ease_text"]["cold"]["cold_strength"]
 
         def judge(settings: Settings) -> Trial:
-            model = statistics.fit(**settings, constant_strength=0.0)
+            model = statistics.fit(**settings, constant_strength=_CONSTANT_STRENGTH["cold"])
             return Trial(settings, 0.0, mean_ndcg(model, holdout, search.cutoff))
 
         starts = [{"text_strength": text_strength, "offset": offset} for offset in (0.5, 1.0)]
-        trials = run_study("fused cold", starts, _COLD_SPACE, judge, _share_of(search, 1 / 4))
+        trials = run_study("fused cold", starts, _COLD_SPACE, judge, search)
         own = best_by_regime(trials)["cold"]
-        return _Tuned({"model": OWN, "near": near, **own}, statistics.fit(**own, constant_strength=0.0), trials)
+        model = statistics.fit(**own, constant_strength=_CONSTANT_STRENGTH["cold"])
+        return _Found({"near": near, "own": own}, model, [(trial.settings, trial.cold) for trial in trials])
 
     def _tune_warm(
         self, inner: Companies, holdout: Holdout, best: Mapping[str, SettingsByRegime], search: Search
-    ) -> "_Tuned":
+    ) -> _Found:
         near, base = best["text_knn"]["warm"], best["ease_text"]["warm"]
         base = {key: base[key] for key in ("strength", "text_strength")}
         statistics = HybridStatistics.of(inner, _neighbourhood(inner, near))
@@ -105,30 +129,44 @@ class FusedCandidate:
         starts = [
             {**base, "strength": base["strength"] * factor, "offset": 0.5, "dropout": 0.5} for factor in (1.0, 0.3)
         ]
-        trials = run_study("fused warm", starts, _WARM_SPACE, judge, _share_of(search, 1 / 2))
+        trials = run_study("fused warm", starts, _WARM_SPACE, judge, search)
         own = best_by_regime(trials)["warm"]
-        mean, factors = _fit_mean(statistics, base_model, own), best["ials"]["warm"]
-        ials = self._rivals["ials"].fit(inner, {"warm": factors, "cold": factors}, search.seed)
+        model = _fit_mean(statistics, base_model, own)
+        return _Found(
+            {"near": near, "base": base, "own": own}, model, [(trial.settings, trial.warm) for trial in trials]
+        )
 
-        def judge_weight(settings: Settings) -> Trial:
-            return Trial(settings, mean_ndcg(Blend(mean, ials, **settings), holdout, search.cutoff), 0.0)
-
-        weights = run_study("fused weight", [{"weight": 0.1}], _BLEND_SPACE, judge_weight, _share_of(search, 1 / 4))
-        weight = best_by_regime(weights)["warm"]
-        settings = {"model": OWN, "near": near, "base": base, "own": own, "ials": factors, **weight}
-        return _Tuned(settings, Blend(mean, ials, **weight), [*trials, *weights])
+    def _add(self, regime: str, base: _Found, models: Mapping[str, Choice], holdout: Holdout, search: Search) -> _Found:
+        added = {name: models[name].model for name in ADDED[regime] if name in models}
+        each = max(1, (search.trials - len(base.tried)) // max(len(added), 1))
+        shares = [_FIRST_SHARE * _NEXT_SHARE**number for number in range(each)]
+        weights, tried = find_weights(base.model, added, holdout, search.cutoff, shares, _ERRORS_OF_A_PART)
+        kept = {name: weight for name, weight in weights.items() if weight}
+        settings = {
+            "model": OWN,
+            **base.settings,
+            "added": {name: {"weight": kept[name], "settings": models[name].settings[regime]} for name in kept},
+        }
+        model = Mixture((base.model, *(added[name] for name in kept)), (1.0, *kept.values()))
+        return _Found(settings, model, [*base.tried, *(({name: weight}, ndcg) for name, weight, ndcg in tried)])
 
     def _fit_part(self, regime: str, train: Companies, choice: Settings, seed: int) -> Model:
-        name, settings = choice["model"], {key: value for key, value in choice.items() if key != "model"}
-        if name != OWN:
-            return self._rivals[name].fit(train, {"warm": settings, "cold": settings}, seed)
-        neighbourhood = _neighbourhood(train, settings.pop("near"))
+        if choice["model"] != OWN:
+            settings = {key: value for key, value in choice.items() if key != "model"}
+            return self._fit_same(choice["model"], settings, train, seed)
+        neighbourhood = _neighbourhood(train, choice["near"])
         if regime == "cold":
-            return NeighbourRidgeStatistics.of(train, neighbourhood).fit(**settings, constant_strength=0.0)
-        statistics = HybridStatistics.of(train, neighbourhood)
-        mean = _fit_mean(statistics, _fit_base(statistics, settings["base"]), settings["own"])
-        ials = self._rivals["ials"].fit(train, {"warm": settings["ials"], "cold": settings["ials"]}, seed)
-        return Blend(mean, ials, settings["weight"])
+            statistics = NeighbourRidgeStatistics.of(train, neighbourhood)
+            base = statistics.fit(**choice["own"], constant_strength=_CONSTANT_STRENGTH["cold"])
+        else:
+            statistics = HybridStatistics.of(train, neighbourhood)
+            base = _fit_mean(statistics, _fit_base(statistics, choice["base"]), choice["own"])
+        added = [self._fit_same(name, part["settings"], train, seed) for name, part in choice["added"].items()]
+        return Mixture((base, *added), (1.0, *(part["weight"] for part in choice["added"].values())))
+
+    def _fit_same(self, name: str, settings: Settings, train: Companies, seed: int) -> Model:
+        """A candidate's model with the same settings for both regimes."""
+        return self._candidates[name].fit(train, dict.fromkeys(REGIMES, settings), seed)
 
 
 def _hardest(found: Mapping[str, Sequence[Trial]], best: Mapping[str, SettingsByRegime], regime: str) -> Settings:
@@ -137,8 +175,10 @@ def _hardest(found: Mapping[str, Sequence[Trial]], best: Mapping[str, SettingsBy
     return {"model": name, **best[name][regime]}
 
 
-def _share_of(search: Search, share: float) -> Search:
-    return replace(search, trials=max(1, round(search.trials * share)))
+def _pair_trials(tried: Mapping[str, Sequence[tuple[Settings, float]]]) -> list[Trial]:
+    """The k-th trial of the warm part and of the cold part as one, as a rival's trials are; 0 where one has no k-th."""
+    pairs = zip_longest(tried["warm"], tried["cold"], fillvalue=({}, 0.0))
+    return [Trial({"warm": warm, "cold": cold}, of_warm, of_cold) for (warm, of_warm), (cold, of_cold) in pairs]
 
 
 def _neighbourhood(train: Companies, near: Settings) -> Neighbourhood:
@@ -147,13 +187,8 @@ def _neighbourhood(train: Companies, near: Settings) -> Neighbourhood:
 
 def _fit_base(statistics: HybridStatistics, settings: Settings) -> Hybrid:
     """EASE with text."""
-    return statistics.fit(**settings, constant_strength=_CONSTANT_STRENGTH, offset=0.0, dropout=0.0)
+    return statistics.fit(**settings, constant_strength=_CONSTANT_STRENGTH["warm"], offset=0.0, dropout=0.0)
 
 
 def _fit_mean(statistics: HybridStatistics, base: Hybrid, settings: Settings) -> Hybrid:
-    return statistics.fit(**settings, constant_strength=_CONSTANT_STRENGTH).mean_with(base)
-
-
-def _is_better(own: Model, rival: Model, holdout: Holdout, cutoff: int) -> bool:
-    gains = company_ndcg(own, holdout, cutoff) - company_ndcg(rival, holdout, cutoff)
-    return float(gains.mean()) > _STANDARD_ERRORS * float(gains.std()) / len(gains) ** 0.5
+    return statistics.fit(**settings, constant_strength=_CONSTANT_STRENGTH["warm"]).mean_with(base)

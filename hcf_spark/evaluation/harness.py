@@ -20,6 +20,7 @@ from hcf_spark.evaluation.exposure import exposure_at_k
 from hcf_spark.evaluation.model_result import REGIMES, ModelResult
 from hcf_spark.evaluation.probe import probe
 from hcf_spark.evaluation.slices import slice_ranking
+from hcf_spark.evaluation.told_products import slice_told_products
 from hcf_spark.models.base import Model
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies, Regimes
@@ -102,7 +103,7 @@ def run_harness(
     """
     for split, regimes in (("validation", validation), ("test", test)):
         _require_companies(split, regimes)
-    judge = partial(_judge, inner=inner, validation=validation, full=full, test=test, cutoff=search.cutoff)
+    judge = partial(_judge, inner=inner, validation=validation, full=full, test=test, search=search)
     models: dict[str, ModelResult] = {}
     leaders: dict[str, Fitted] = {}
     bar = tqdm(candidates, disable=None if progress else True)
@@ -177,8 +178,9 @@ def _pair(warm: Fitted, cold: Fitted) -> Fitted:
 
 
 def _judge(
-    fitted: Fitted, inner: Companies, validation: Regimes, full: Companies, test: Regimes, cutoff: int
+    fitted: Fitted, inner: Companies, validation: Regimes, full: Companies, test: Regimes, search: Search
 ) -> ModelResult:
+    cutoff = search.cutoff
     on_validation, on_test, companies, exposure, slices = {}, {}, {}, {}, {}
     for regime in REGIMES:
         holdout = getattr(test, regime)
@@ -188,6 +190,7 @@ def _judge(
         companies[f"companies_{regime}"] = evaluate_companies(scored, cutoff)
         exposure[regime] = exposure_at_k(on_test[regime].ranked, holdout, full, cutoff)
         slices[regime] = slice_ranking(on_test[regime].ranked, holdout, full, cutoff)
+    slices["cold"]["told_products"] = slice_told_products(fitted.full, test.cold, cutoff, search.seed)
     return ModelResult(
         **on_test,
         **companies,

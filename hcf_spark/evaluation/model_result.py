@@ -23,7 +23,7 @@ class ModelResult:
         companies_cold: the same, of the companies held out whole.
         bpdm: the paper's probe of its company vectors, warm test.
         exposure: what it shows to the test companies of each regime, taken together.
-        slices: its test figures by regime, kind of slice and slice.
+        slices: its test figures by regime, kind of slice (``slice_ranking``, ``slice_told_products``) and slice.
         validation: NDCG@K per regime of the model fitted on the inner companies; what winners are chosen by.
         settings: the chosen ones, by regime.
         trials: all that was tried on validation.

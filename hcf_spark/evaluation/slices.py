@@ -1,5 +1,7 @@
 """The test in slices: by how much is known of a company, and by how widely the hidden products are used."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -9,6 +11,7 @@ from hcf_spark.models.companies import Companies, Holdout
 Slices = dict[str, dict[str, float]]
 
 KNOWN_PRODUCTS = {"1-2": 1, "3-5": 3, "6-10": 6, "11-20": 11, "21-50": 21, "51+": 51}
+TEXT_TOKENS = {"0": 0, "1-64": 1, "65-256": 65, "257-1024": 257, "1025+": 1025}
 POPULARITY = ("head", "torso", "tail")
 
 
@@ -16,6 +19,7 @@ def slice_ranking(ranked: np.ndarray, holdout: Holdout, train: Companies, cutoff
     """Recall@K, NDCG@K and the number of companies in each slice that is not empty.
 
     - known_products: companies by their number of known products;
+    - text_tokens: companies by the length of their text, where the holdout tells it;
     - popularity: only hidden products of the slice are to be found, among all products; companies with at least one.
 
     Args:
@@ -25,20 +29,31 @@ def slice_ranking(ranked: np.ndarray, holdout: Holdout, train: Companies, cutoff
         cutoff: K.
     """
     ranked = ranked[:, :cutoff]
-    n_known = holdout.companies.known.getnnz(axis=1)
-    by_known = np.searchsorted(list(KNOWN_PRODUCTS.values()), n_known, side="right") - 1
     by_product = popularity_slices(train)
-    return {
-        "known_products": {
-            name: _figures(ranked[by_known == number], holdout.hidden[by_known == number], cutoff)
-            for number, name in enumerate(KNOWN_PRODUCTS)
-            if (by_known == number).any()
-        },
+    slices = {
+        "known_products": _slice_companies(
+            ranked, holdout.hidden, holdout.companies.known.getnnz(axis=1), KNOWN_PRODUCTS, cutoff
+        ),
         "popularity": {
             name: figures
             for number, name in enumerate(POPULARITY)
-            if (figures := _figures(ranked, _only(holdout.hidden, by_product == number), cutoff))["companies"]
+            if (figures := ranking_figures(ranked, _only(holdout.hidden, by_product == number), cutoff))["companies"]
         },
+    }
+    if holdout.n_tokens is not None:
+        slices["text_tokens"] = _slice_companies(ranked, holdout.hidden, holdout.n_tokens, TEXT_TOKENS, cutoff)
+    return slices
+
+
+def _slice_companies(
+    ranked: np.ndarray, hidden: sp.csr_matrix, sizes: np.ndarray, bounds: Mapping[str, int], cutoff: int
+) -> Slices:
+    """Companies by which of the ascending lower bounds their (B,) sizes have reached; those below the first are out."""
+    place = np.searchsorted(list(bounds.values()), sizes, side="right") - 1
+    return {
+        name: ranking_figures(ranked[place == number], hidden[place == number], cutoff)
+        for number, name in enumerate(bounds)
+        if (place == number).any()
     }
 
 
@@ -58,7 +73,14 @@ def _only(hidden: sp.csr_matrix, products: np.ndarray) -> sp.csr_matrix:
     return kept
 
 
-def _figures(ranked: np.ndarray, hidden: sp.csr_matrix, cutoff: int) -> dict[str, float]:
+def ranking_figures(ranked: np.ndarray, hidden: sp.csr_matrix, cutoff: int) -> dict[str, float]:
+    """Number of companies with something to find, and their mean Recall@K and NDCG@K, if there are any.
+
+    Args:
+        ranked: (B, K) product indices, best first.
+        hidden: (B, P) CSR, what is to be found.
+        cutoff: K.
+    """
     rows = np.flatnonzero(hidden.getnnz(axis=1))
     if not len(rows):
         return {"companies": 0}

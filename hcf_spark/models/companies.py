@@ -52,17 +52,20 @@ class Holdout:
     Attributes:
         companies: B companies; ``known`` holds only what may be seen (nothing, in the cold regime).
         hidden: (B, P) float32 CSR, the withheld products; disjoint from ``known``, at least one in each row.
+        n_tokens: (B,) int64, length of the companies' texts, 0 without text; None where it is not known.
     """
 
     companies: Companies
     hidden: sp.csr_matrix
+    n_tokens: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.companies)
 
     def take(self, rows: np.ndarray | slice) -> "Holdout":
         """The companies at ``rows``, in that order."""
-        return Holdout(self.companies.take(rows), self.hidden[rows])
+        n_tokens = None if self.n_tokens is None else self.n_tokens[rows]
+        return Holdout(self.companies.take(rows), self.hidden[rows], n_tokens)
 
     def revealed_to(self, companies: Companies) -> Companies:
         """``companies``, with the withheld products of those among them (by ``index``) that are judged here."""

@@ -11,37 +11,10 @@ import scipy.sparse as sp
 from hcf_spark.models.base import Model
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies
-from hcf_spark.models.parts import pack_parts, unpack_part
+from hcf_spark.models.parts import unpack_part
 from hcf_spark.models.score_axes import score_axes
 
 _AXES_COMPANIES = 3000
-
-
-@dataclass(frozen=True)
-class Blend:
-    """Score = the first part's + weight times the second's.
-
-    Attributes:
-        first, second: models over the same products.
-        weight: of the second.
-    """
-
-    name: ClassVar[str] = "blend"
-    folds_in: ClassVar[bool] = True
-    first: Model
-    second: Model
-    weight: float
-
-    def score(self, companies: Companies) -> np.ndarray:
-        """(B, P) float32."""
-        return self.first.score(companies) + np.float32(self.weight) * self.second.score(companies)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        return {"weight": np.array([self.weight]), **pack_parts(first=self.first, second=self.second)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        return cls(unpack_part(arrays, "first"), unpack_part(arrays, "second"), arrays["weight"].item())
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ _CLASSES = {
     "ease_text": "hcf_spark.models.ease_text:EaseText",
     "neighbour_ridge": "hcf_spark.models.neighbour_ridge:NeighbourRidge",
     "hybrid": "hcf_spark.models.hybrid:Hybrid",
-    "blend": "hcf_spark.models.fused:Blend",
+    "mixture": "hcf_spark.models.mixture:Mixture",
     "fused": "hcf_spark.models.fused:Fused",
     "ease_text_ials": "hcf_spark.models.ease_text_ials:EaseTextIals",
     "dcf": "hcf_spark.models.hcf:Dcf",
     "hcf": "hcf_spark.models.hcf:Hcf",
+    "text_dae": "hcf_spark.models.text_dae:TextDae",
 }
 _BY_REGIME = "hcf_spark.models.by_regime:ByRegime"
 

@@ -18,7 +18,7 @@ _MOST_BARS = 30
 _MOST_POINTS = 200
 _LONGEST_NAME = 22
 _FEW_DECADES = 50
-_LINE_STYLES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)))
+LINE_STYLES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)))
 _COUNTS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 
 
@@ -134,7 +134,7 @@ def _draw_curve(curves: Mapping[str, Sequence[Mapping[str, float]]], key: str, t
         for name, points in lines.items():
             color = SERIES[places[name] % len(SERIES)]
             axes.plot(
-                *points.T, color=color, linestyle=_LINE_STYLES[places[name] % len(_LINE_STYLES)], label=_shorten(name)
+                *points.T, color=color, linestyle=LINE_STYLES[places[name] % len(LINE_STYLES)], label=_shorten(name)
             )
             if key != "loss":
                 axes.plot(*points[np.argmax(points[:, 1])], color=color, marker="o", markersize=5)

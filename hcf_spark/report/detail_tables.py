@@ -10,7 +10,12 @@ _CUTOFFS = {
 }
 _WITHIN = {"company_auc": "AUC", "company_average_precision": "Average precision"}
 _EXPOSURE = {"coverage": "Coverage", "gini": "Gini index", "novelty": "Novelty in bits"}
-_SLICES = {"known_products": "{slice} known", "popularity": "{slice}"}
+_SLICES = {
+    "known_products": "{slice} known",
+    "told_products": "{slice} told",
+    "text_tokens": "{slice} tokens",
+    "popularity": "{slice}",
+}
 
 
 def build_detail_tables(models: Models, regime: str, cutoff: int) -> dict[str, MetricTable]:
@@ -34,7 +39,7 @@ def _build_slices(models: Models, regime: str, key: str) -> MetricTable | None:
     for name, slices in select(models, "slices").items():
         measured[name] = {}
         for kind, label in _SLICES.items():
-            for part, figures in slices[regime][kind].items():
+            for part, figures in slices[regime].get(kind, {}).items():
                 measured[name][f"{kind} {part}"] = figures[key]
                 titles[f"{kind} {part}"] = f"{label.format(slice=part)} ({plain(figures['companies'])})"
     return build_table(measured, titles)

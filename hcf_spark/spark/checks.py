@@ -80,18 +80,21 @@ def check_products(products: DataFrame) -> Checked:
     return replace(checked, good=checked.good.withColumn("category", F.lit(None).cast("string")))
 
 
-def check_usage(usage: DataFrame, company_ids: DataFrame, product_ids: DataFrame) -> Checked:
-    """One row per pair of a known company and a known product, as (company_id, product_id, weight double); lazy.
+def check_usage(usage: DataFrame, company_ids: DataFrame, product_ids: DataFrame, need_time: bool = False) -> Checked:
+    """One row per pair of a known company and a known product; lazy.
+
+    The sound rows are (company_id, product_id, weight double, observed_at timestamp).
 
     Args:
-        usage: company_id, product_id, weight (1 where null or missing), any others.
+        usage: company_id, product_id, weight (1 where null or missing), observed_at (null where missing), any others.
         company_ids: company_id of every known company, distinct.
         product_ids: product_id of every known product, distinct.
+        need_time: a row without ``observed_at`` is bad.
 
     Raises:
-        DataError: ``company_id`` or ``product_id`` is missing.
+        DataError: ``company_id`` or ``product_id`` is missing, or ``observed_at`` where it is needed.
     """
-    require_columns(usage, "usage", ["company_id", "product_id"])
+    require_columns(usage, "usage", ["company_id", "product_id", *(["observed_at"] if need_time else [])])
     weight = F.col("weight").try_cast("double") if "weight" in usage.columns else F.lit(1.0)
     given = F.col("weight").isNotNull() if "weight" in usage.columns else F.lit(True)
     rows = (
@@ -99,6 +102,7 @@ def check_usage(usage: DataFrame, company_ids: DataFrame, product_ids: DataFrame
         .withColumn("company_id", F.col("company_id").cast("string"))
         .withColumn("product_id", F.col("product_id").cast("string"))
         .withColumn("_weight", F.when(given, weight).otherwise(1.0))
+        .withColumn("observed_at", _time_of(usage))
         .join(company_ids.select("company_id", F.lit(True).alias("_company")), "company_id", "left")
         .join(product_ids.select("product_id", F.lit(True).alias("_product")), "product_id", "left")
     )
@@ -107,13 +111,22 @@ def check_usage(usage: DataFrame, company_ids: DataFrame, product_ids: DataFrame
         ("company_id is null or empty", _is_blank("company_id")),
         ("product_id is null or empty", _is_blank("product_id")),
         ("weight is not a finite number above 0", ~finite | (F.col("_weight") <= 0)),
+        ("observed_at is not a time (split.hide is newest)", F.col("observed_at").isNull() & F.lit(need_time)),
         ("company_id is not in companies", F.col("_company").isNull()),
         ("product_id is not in products", F.col("_product").isNull()),
     ]
     rows = rows.withColumn(_RULE, _first_rule(rules))
     rows = _with_duplicate_rule(rows, ["company_id", "product_id"])
-    good = rows.where(F.col(_RULE).isNull()).select("company_id", "product_id", F.col("_weight").alias("weight"))
+    good = rows.where(F.col(_RULE).isNull()).select(
+        "company_id", "product_id", F.col("_weight").alias("weight"), "observed_at"
+    )
     return Checked(usage, good, _bad(rows, F.concat_ws(" / ", "company_id", "product_id")))
+
+
+def _time_of(usage: DataFrame) -> Column:
+    if "observed_at" not in usage.columns:
+        return F.lit(None).cast("timestamp")
+    return F.col("observed_at").try_cast("timestamp")
 
 
 def _check_entities(frame: DataFrame, table: str, key: str) -> Checked:

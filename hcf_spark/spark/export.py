@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.window import Window as W
 
 from hcf_spark import __version__
 from hcf_spark.config import Config
@@ -17,7 +18,7 @@ from hcf_spark.spark import split
 from hcf_spark.spark.draws import uniform
 from hcf_spark.spark.interactions import MATRIX_TABLES
 from hcf_spark.spark.tables import Tables
-from hcf_spark.spark.text_vectors import build_text_vectors
+from hcf_spark.spark.text_vectors import build_text_lengths, build_text_vectors
 from hcf_spark.text.sources import combined_dimension
 from hcf_spark.train.manifest import FILE, PADDING, DataFile, Manifest
 
@@ -34,7 +35,8 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
         Its folder, with a manifest.
 
     Raises:
-        DataError: tables are missing or do not belong together, or no company of the matrix has text by this encoder.
+        DataError: tables are missing or do not belong together, no company of the matrix has text by this encoder, or
+            the newest interactions are to be hidden and it is not known when all of them were observed.
     """
     build = tables.require_same_stamp(MATRIX_TABLES, "build_matrix")
     embeddings = tables.read("text_embeddings", "embed_companies").where(F.col("encoder_id") == encoder_id)
@@ -48,7 +50,9 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
         "code": __version__,
         "matrix": build,
         "text": [encoder_id, versions["text_embeddings"]],
-        "settings": config.model_dump(include={"text": {"columns", "combine"}, "split": True, "seed": True}),
+        "settings": config.model_dump(
+            include={"text": {"columns", "combine", "mask_product_names"}, "split": True, "seed": True}
+        ),
         "max_companies": config.evaluation.max_companies,
         "processes": config.train.processes,
     }
@@ -60,16 +64,22 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
 
     companies = tables.read("company_vocab", "build_matrix")
+    interactions = tables.read("company_product", "build_matrix")
+    if config.split.hide == "newest" and interactions.where(F.col("observed_at").isNull()).head() is not None:
+        raise DataError(
+            "table company_product has interactions without observed_at, and split.hide is newest: run build_matrix "
+            "again with these settings"
+        )
+    alike_idx = F.min("company_idx").over(W.partitionBy("alike")).alias("alike_idx")
     cells = split.with_part(
-        tables.read("company_product", "build_matrix"),
-        companies.select("company_idx", "held_out"),
-        config.split,
-        config.seed,
+        interactions, companies.select("company_idx", "held_out", alike_idx), config.split, config.seed
     )
     columns, combine = config.text.columns, config.text.combine
     dimension = combined_dimension(first[0], columns, combine)
     text = with_text(companies, build_text_vectors(embeddings, encoder_id, columns, combine, first[0]), dimension)
-    rows = build_company_rows(cells).join(text.select("company_idx", "text"), "company_idx")
+    lengths = build_text_lengths(embeddings, encoder_id, columns, combine)
+    text = text.join(lengths, "company_id", "left").withColumn("n_tokens", F.coalesce("n_tokens", F.lit(0)))
+    rows = build_company_rows(cells).join(text.select("company_idx", "text", "n_tokens"), "company_idx")
     _write_train(rows, folder, config.train.processes)
     _write_test(rows, folder, config)
     train = _list_files(folder, "train")
@@ -141,12 +151,12 @@ def _padded(column: str, width: int) -> Column:
 
 def _write_test(rows: DataFrame, folder: Path, config: Config) -> None:
     warm = rows.where(F.size(split.TEST_WARM) > 0).select(
-        "company_idx", F.lit("warm").alias("regime"), "text",
+        "company_idx", F.lit("warm").alias("regime"), "text", "n_tokens",
         F.sort_array(F.concat(split.TRAIN, split.VALID_WARM, split.VALID_COLD)).alias("known"),
         F.col(split.TEST_WARM).alias("hidden"),
     )  # fmt: skip
     cold = rows.where(F.size(split.TEST_COLD) > 0).select(
-        "company_idx", F.lit("cold").alias("regime"), "text",
+        "company_idx", F.lit("cold").alias("regime"), "text", "n_tokens",
         F.slice(split.TRAIN, 1, 0).alias("known"), F.col(split.TEST_COLD).alias("hidden"),
     )  # fmt: skip
     drawn = uniform(config.seed, "judged", F.col("company_idx"))

@@ -10,7 +10,9 @@ from pyspark.sql import functions as F
 
 from hcf_spark.config import Config
 from hcf_spark.spark import schemas
+from hcf_spark.spark.alike import with_alike
 from hcf_spark.spark.checks import Checked, check_companies, check_products, check_usage, filter_where, write_quarantine
+from hcf_spark.spark.draws import uniform
 from hcf_spark.spark.filters import filter_sparse
 from hcf_spark.spark.tables import Tables
 from hcf_spark.spark.vocab import build_company_vocab, build_product_vocab, with_held_out
@@ -44,7 +46,8 @@ def build_matrix(tables: Tables, config: Config) -> MatrixReport:
     """Check the three input tables, and write vocabularies, matrix and quarantine; runs jobs.
 
     Filter and product vocabulary are made from training companies only; held-out companies keep their
-    interactions with products of that vocabulary, for judging.
+    interactions with products of that vocabulary, for judging. ``split.train_share`` takes training companies away
+    after that, so that the products are the same at every share.
 
     Raises:
         DataError: a table or column is missing, too many rows are bad, or the filter leaves nothing.
@@ -55,15 +58,17 @@ def build_matrix(tables: Tables, config: Config) -> MatrixReport:
     quarantined = {name: write_quarantine(tables, name, table, limit) for name, table in checked.items()}
     companies, products, usage = (checked[name].good for name in INPUT_TABLES)
 
-    held_out = with_held_out(companies, config.split.cold_share, config.seed)
-    interactions = (
-        usage.join(products.select("product_id"), "product_id", "left_semi")
-        .join(held_out, "company_id")
-        .localCheckpoint()
-    )
+    usage = usage.join(products.select("product_id"), "product_id", "left_semi").localCheckpoint()
+    grouped = companies.select("company_id", F.col("company_id").alias("alike"))
+    if config.split.keep_alike_together:
+        grouped = with_alike(companies, usage, config.text.columns)
+    held_out = with_held_out(grouped, config.split.cold_share, config.seed)
+    interactions = usage.join(held_out.select("company_id", "held_out"), "company_id").localCheckpoint()
     kept, sizes = filter_sparse(interactions.where(~F.col("held_out")), config.filter)
-    vocab = build_company_vocab(held_out, kept.select("company_id").distinct())
     product_vocab = build_product_vocab(products, kept.select("product_id").distinct())
+    if config.split.train_share < 1:
+        kept = kept.where(uniform(config.seed, "trained on", F.col("company_id")) < config.split.train_share)
+    vocab = build_company_vocab(held_out, kept.select("company_id").distinct())
     cells = kept.unionByName(interactions.where(F.col("held_out")))
     report = MatrixReport(_build_id(config, versions), [size.to_dict() for size in sizes], quarantined, versions)
     return _write(tables, report, vocab, product_vocab, cells)
@@ -98,7 +103,7 @@ def read_checked(tables: Tables, config: Config) -> dict[str, Checked]:
     }
     checked = {"companies": check_companies(chosen["companies"]), "products": check_products(chosen["products"])}
     ids = (_ids(raw["companies"], "company_id"), _ids(raw["products"], "product_id"))
-    return {**checked, "usage": check_usage(chosen["usage"], *ids)}
+    return {**checked, "usage": check_usage(chosen["usage"], *ids, need_time=config.split.hide == "newest")}
 
 
 def _ids(frame: DataFrame, key: str) -> DataFrame:
@@ -106,5 +111,7 @@ def _ids(frame: DataFrame, key: str) -> DataFrame:
 
 
 def _build_id(config: Config, versions: dict[str, int | None]) -> str:
-    settings = config.model_dump(include={"input", "filter", "split", "seed"})
+    settings = config.model_dump(
+        include={"input": True, "filter": True, "split": True, "seed": True, "text": {"columns"}}
+    )
     return hashlib.sha256(json.dumps([settings, versions], sort_keys=True).encode()).hexdigest()[:16]

@@ -7,6 +7,7 @@ COMPANY_VOCAB = T.StructType(
         T.StructField("company_id", T.StringType(), False),
         T.StructField("company_idx", T.LongType(), False),
         T.StructField("held_out", T.BooleanType(), False),
+        T.StructField("alike", T.StringType(), False),
     ]
 )
 PRODUCT_VOCAB = T.StructType(
@@ -22,6 +23,7 @@ COMPANY_PRODUCT = T.StructType(
         T.StructField("company_idx", T.LongType(), False),
         T.StructField("product_idx", T.LongType(), False),
         T.StructField("weight", T.DoubleType(), False),
+        T.StructField("observed_at", T.TimestampType()),
     ]
 )
 TEXT_EMBEDDINGS = T.StructType(

@@ -1,4 +1,4 @@
-"""One text vector for each company, made of the vectors of its sources."""
+"""One text vector for each company, made of the vectors of its sources, and how long these are."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ def build_text_vectors(
         company_id (unique), embedding.
     """
     sources = combined_sources(columns, combine)
-    chosen = text_embeddings.where((F.col("encoder_id") == encoder_id) & F.col("source").isin(*sources))
+    chosen = _choose(text_embeddings, encoder_id, sources)
     if len(sources) == 1:
         return chosen.select("company_id", "embedding")
     if combine == CONCATENATE:
@@ -42,6 +42,20 @@ def build_text_vectors(
     return _at_unit_length(
         chosen.groupBy("company_id").agg(vectors.alias("vectors")).select("company_id", total.alias("total"))
     )
+
+
+def build_text_lengths(text_embeddings: DataFrame, encoder_id: str, columns: Sequence[str], combine: str) -> DataFrame:
+    """Tokens of the sources that a company's text vector is made of; lazy. The arguments are ``build_text_vectors``'.
+
+    Returns:
+        company_id (unique), n_tokens.
+    """
+    chosen = _choose(text_embeddings, encoder_id, combined_sources(columns, combine))
+    return chosen.groupBy("company_id").agg(F.sum("n_tokens").alias("n_tokens"))
+
+
+def _choose(text_embeddings: DataFrame, encoder_id: str, sources: Sequence[str]) -> DataFrame:
+    return text_embeddings.where((F.col("encoder_id") == encoder_id) & F.col("source").isin(*sources))
 
 
 def _at_unit_length(totals: DataFrame) -> DataFrame:

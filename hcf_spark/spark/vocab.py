@@ -13,15 +13,15 @@ def with_held_out(companies: DataFrame, cold_share: float, seed: int) -> DataFra
     """Say of each company whether it is held out of filter, vocabulary and training.
 
     Args:
-        companies: company_id, distinct.
-        cold_share: share of companies held out, drawn by seed.
+        companies: company_id (distinct), alike (the company_id of one of its group, which all share one draw).
+        cold_share: share of groups held out, drawn by seed.
         seed: of the draw.
 
     Returns:
-        company_id, held_out. Lazy.
+        company_id, alike, held_out. Lazy.
     """
-    drawn = uniform(seed, "held out", F.col("company_id")) < cold_share
-    return companies.select("company_id", drawn.alias("held_out"))
+    drawn = uniform(seed, "held out", F.col("alike")) < cold_share
+    return companies.select("company_id", "alike", drawn.alias("held_out"))
 
 
 def build_company_vocab(companies: DataFrame, kept: DataFrame) -> DataFrame:
@@ -31,15 +31,17 @@ def build_company_vocab(companies: DataFrame, kept: DataFrame) -> DataFrame:
     interactions the filter dropped or that have none; last the ones held out.
 
     Args:
-        companies: company_id (distinct), held_out.
+        companies: company_id (distinct), held_out, alike.
         kept: company_id of the training companies that the filter left, distinct.
 
     Returns:
-        company_id, company_idx, held_out. Lazy.
+        company_id, company_idx, held_out, alike. Lazy.
     """
     marked = companies.join(kept.select("company_id", F.lit(0).alias("_trained")), "company_id", "left")
     group = F.when(F.col("held_out"), 2).otherwise(F.coalesce("_trained", F.lit(1)))
-    return with_dense_index(marked, "company_id", "company_idx", group).select("company_id", "company_idx", "held_out")
+    return with_dense_index(marked, "company_id", "company_idx", group).select(
+        "company_id", "company_idx", "held_out", "alike"
+    )
 
 
 def build_product_vocab(products: DataFrame, kept: DataFrame) -> DataFrame:

@@ -46,12 +46,17 @@ def tracked_run(config: Config, name: str, table_versions: Mapping[str, int | No
     """A run that records settings, table versions, package versions and the git commit; it ends with the block."""
     connect(config)
     with mlflow.start_run(run_name=name) as run:
-        mlflow.log_params(dict(_flatten(config.model_dump())))
+        log_settings(config)
         mlflow.log_text(config.to_yaml(), "settings.yml")
         mlflow.log_dict(package_versions(), "packages.json")
         tags = {f"table.{table}.version": str(version) for table, version in table_versions.items()}
         mlflow.set_tags({"git_commit": git_commit() or "unknown", **tags})
         yield run
+
+
+def log_settings(config: Config) -> None:
+    """Log the settings as parameters of the active run, secrets masked."""
+    mlflow.log_params(dict(_flatten(config.model_dump(exclude={"study"}))))
 
 
 def log_models(rows: Mapping[str, Mapping[str, Any]], curves: Mapping[str, Sequence[Mapping[str, float]]]) -> None:

@@ -19,10 +19,9 @@ from hcf_spark.evaluation.metrics import ndcg_at_k
 from hcf_spark.models.companies import unit_rows
 from hcf_spark.models.ranking import top_k
 from hcf_spark.nn.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
-from hcf_spark.nn.losses import huber_loss
-from hcf_spark.nn.network import DeepCF
 from hcf_spark.train.loader import Rows, SnapshotLoader, multi_hot
 from hcf_spark.train.manifest import Manifest
+from hcf_spark.train.objective import make_objective
 from hcf_spark.train.plan import TrainPlan
 
 logger = logging.getLogger(__name__)
@@ -64,10 +63,8 @@ class Trainer:
         start, _ = load_tensors(self._folder / START)
         self._identity = [plan.identity(), ranks, hashlib.sha256((self._folder / START).read_bytes()).hexdigest()]
         self._text_mean = start["text_mean"].numpy()
-        self._network = DeepCF(
-            manifest.n_companies, manifest.n_products, manifest.text_dimension,
-            plan.hidden_size, plan.depth, plan.dropout, plan.text_start,
-        )  # fmt: skip
+        self._objective = make_objective(plan, manifest)
+        self._network = self._objective.network
         self._network.start_at_shares(start["product_shares"])
         self._network.to(device)
         self._optimizer = torch.optim.AdamW(
@@ -109,12 +106,11 @@ class Trainer:
         total = torch.zeros(1)
         batches = self._loader.batches(self._batch_rows, epoch, keep_cold=not self._plan.use_validation)
         for rows in islice(batches, self._steps):
-            known = multi_hot(rows.known, self._n_products)
+            used = multi_hot(rows.known, self._n_products)
             if not self._plan.use_validation:
-                known += multi_hot(rows.held, self._n_products)
-            logits = network(self._text(rows), rows.index.to(self._device))
-            loss = huber_loss(logits, known.to(self._device), self._plan.huber_delta, self._plan.positive_weight)
-            loss = loss + self._plan.company_l2 * self._network.companies_l2(rows.index.to(self._device))
+                used += multi_hot(rows.held, self._n_products)
+            index, used = rows.index.to(self._device), used.to(self._device)
+            loss = self._objective.loss(network, self._text(rows), index, used)
             self._optimizer.zero_grad()
             loss.backward()
             clip_grad_norm_(self._network.parameters(), _MAX_GRADIENT_NORM)
@@ -135,11 +131,12 @@ class Trainer:
             if not len(judged):
                 continue
             index = torch.where(judged.validation_cold, -1, judged.index)
-            logits = self._network(self._text(judged), index.to(self._device)).cpu()
+            known = multi_hot(judged.known, self._n_products)
+            logits = self._objective.score(self._text(judged), index.to(self._device), known.to(self._device)).cpu()
             if not logits.isfinite().all():
                 epoch = len(self._progress.history) + 1
                 raise TrainingError(f"scores are not finite after epoch {epoch}: lower train.learning_rate")
-            logits[multi_hot(judged.known, self._n_products) > 0] = -math.inf
+            logits[known > 0] = -math.inf
             held = csr_matrix(multi_hot(judged.held, self._n_products).numpy())
             ndcg = torch.from_numpy(ndcg_at_k(top_k(logits.numpy(), self._plan.cutoff), held))
             cold = judged.validation_cold

@@ -16,7 +16,7 @@ class TrainPlan:
     Attributes:
         snapshot: folder of the snapshot.
         folder: for checkpoints and the result, seen by every process.
-        text_start: company vectors start at their text (hcf) or at random (dcf).
+        network: name of the model that is trained: hcf, dcf or text_dae.
         use_validation: keep validation companies and interactions out of training and stop early by them; else train on
             everything for ``epochs``.
         epochs: at most this many, or exactly, without validation.
@@ -26,7 +26,8 @@ class TrainPlan:
         batch_companies: of all processes together.
         hidden_size, depth, dropout: of the network.
         learning_rate, weight_decay: of AdamW.
-        company_l2: weight of the squared length of what a company vector adds to its start.
+        company_l2: weight of the squared length of what a company vector adds to its start (hcf, dcf; so is depth).
+        loss: its name (``nn.losses.make_loss``).
         huber_delta, positive_weight: of the loss.
         timeout_seconds: of a collective operation.
         use_gpu: train on a GPU for each process, else on the CPU even where there is a GPU.
@@ -35,7 +36,7 @@ class TrainPlan:
 
     snapshot: str
     folder: str
-    text_start: bool
+    network: str
     use_validation: bool
     epochs: int
     patience_steps: int
@@ -47,6 +48,7 @@ class TrainPlan:
     learning_rate: float
     weight_decay: float
     company_l2: float
+    loss: str
     huber_delta: float
     positive_weight: float
     timeout_seconds: int

@@ -71,15 +71,16 @@ def read_snapshot(folder: Path, manifest: Manifest, max_fit: int, max_judged: in
 
 
 def _read_test(folder: Path, manifest: Manifest) -> tuple[Regimes, dict[str, np.ndarray]]:
-    rows = _read(folder, manifest.test, ["company_idx", "regime", "text", "known", "hidden"])
+    rows = _read(folder, manifest.test, ["company_idx", "regime", "text", "n_tokens", "known", "hidden"])
     regime = np.asarray(rows["regime"].to_pylist())
     text = _vectors(rows["text"], manifest.text_dimension)
     known, hidden = (_matrix(rows[column], manifest.n_products) for column in ("known", "hidden"))
     index = rows["company_idx"].to_numpy().astype(np.int64)
+    n_tokens = rows["n_tokens"].to_numpy().astype(np.int64)
     warm, cold = np.flatnonzero(regime == "warm"), np.flatnonzero(regime == "cold")
     regimes = Regimes(
-        warm=Holdout(Companies(text[warm], known[warm], index[warm]), hidden[warm]),
-        cold=Holdout(_unseen(text[cold], manifest.n_products), hidden[cold]),
+        warm=Holdout(Companies(text[warm], known[warm], index[warm]), hidden[warm], n_tokens[warm]),
+        cold=Holdout(_unseen(text[cold], manifest.n_products), hidden[cold], n_tokens[cold]),
     )
     return regimes, {"warm": index[warm], "cold": index[cold]}
 

@@ -129,7 +129,7 @@ def test_companies_are_found_for_products_and_the_test_is_cut_in_slices():
     assert rows["good"]["companies_cold"] == {"products": 12, "recall_at_3": 1.0, "ndcg_at_3": 1.0}
     assert rows["bad"]["companies_cold"]["ndcg_at_3"] < 1
     assert rows["good"]["slices"]["warm"]["known_products"]["3-5"]["companies"] == 24
-    assert rows["good"]["slices"]["cold"].keys() == {"known_products", "popularity"}
+    assert rows["good"]["slices"]["cold"].keys() == {"known_products", "popularity", "told_products"}
     assert rows["good"]["exposure"]["warm"].keys() == {"coverage_at_3", "gini_at_3", "novelty_at_3"}
 
 

@@ -40,6 +40,16 @@ def test_companies_go_by_their_number_of_known_products_and_empty_slices_are_lef
     }
 
 
+def test_companies_go_by_the_length_of_their_text_where_it_is_told():
+    n_tokens = np.array([0, 1, 64, 65, 1024, 5000])
+    hidden = sp.csr_matrix(np.tile(np.array([[0, 1]], np.float32), (6, 1)))
+    holdout = Holdout(companies_of(np.zeros((6, 2))), hidden, n_tokens).take(np.arange(1, 6))
+    found = slice_ranking(np.array([[1], [0], [1], [1], [0]]), holdout, companies_of(np.ones((1, 2))), 1)
+    assert {name: (row["companies"], row["recall_at_1"]) for name, row in found["text_tokens"].items()} == {
+        "1-64": (2, 0.5), "65-256": (1, 1.0), "257-1024": (1, 1.0), "1025+": (1, 0.0),
+    }  # fmt: skip
+
+
 def test_hidden_products_of_a_slice_are_looked_for_among_all_products():
     train = companies_of(np.arange(6)[:, None] < [6, 6, 3, 3])
     hidden = sp.csr_matrix(np.array([[1, 0, 1, 0], [0, 1, 0, 0]], np.float32))

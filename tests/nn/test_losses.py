@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from hcf_spark.nn.losses import huber_loss
+from hcf_spark.config import TrainSettings
+from hcf_spark.nn.losses import bce_loss, huber_loss, make_loss, mse_loss, multinomial_loss
+
+NAMES = TrainSettings.model_fields["loss"].annotation.__args__
 
 
 def huber_by_hand(logits, known, delta, positive_weight):
@@ -31,9 +34,47 @@ def test_loss_is_a_sum_over_products_and_a_mean_over_companies():
     assert huber_loss(logits.repeat(3, 1), known.repeat(3, 1), 1.0, 1.0).item() == pytest.approx(one.item())
 
 
-def test_far_logits_give_a_finite_loss_and_gradient():
+@pytest.mark.parametrize(
+    ("loss", "by_hand"),
+    [
+        (mse_loss, 3 * (0.75 - 1) ** 2 + 0.5**2),
+        (bce_loss, -3 * np.log(0.75) - np.log(0.5)),
+    ],
+)
+def test_a_known_cell_weighs_more_in_the_losses_of_single_cells(loss, by_hand):
+    logits, known = torch.tensor([[np.log(3.0), 0.0]], dtype=torch.float32), torch.tensor([[1.0, 0.0]])
+    assert loss(logits, known, 3.0).item() == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_multinomial_loss_is_the_log_likelihood_of_the_known_products():
+    logits = torch.log(torch.tensor([[1.0, 2.0, 5.0], [1.0, 1.0, 2.0]]))
+    known = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    by_hand = -(np.log(1 / 8) + np.log(5 / 8) + np.log(1 / 2)) / 2
+    assert multinomial_loss(logits, known).item() == pytest.approx(by_hand, rel=1e-6)
+    assert multinomial_loss(logits + 7, known).item() == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_huber_of_a_wide_delta_is_half_the_squared_error():
+    logits, known = torch.tensor([[0.3, -2.0, 4.0]]), torch.tensor([[1.0, 0.0, 0.0]])
+    assert huber_loss(logits, known, 1.0, 6.0).item() == pytest.approx(mse_loss(logits, known, 6.0).item() / 2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_loss_of_the_settings_falls_as_the_known_products_come_first(name):
+    loss, known = make_loss(name, 0.5, 2.0), torch.tensor([[1.0, 0.0, 0.0]])
+    good, bad = (loss(torch.tensor([logits]), known).item() for logits in ([2.0, -2.0, -2.0], [-2.0, 2.0, -2.0]))
+    assert 0 < good < bad / 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_far_logits_are_finite_under_every_loss(name):
     logits = torch.tensor([[1e4, -1e4]], requires_grad=True)
-    loss = huber_loss(logits, torch.tensor([[0.0, 1.0]]), 0.5, 2.0)
+    loss = make_loss(name, 0.5, 2.0)(logits, torch.tensor([[0.0, 1.0]]))
     loss.backward()
-    assert loss.item() == pytest.approx(3 * 0.5 * (1 - 0.25))
+    assert loss.isfinite()
     assert logits.grad.isfinite().all()
+
+
+def test_huber_is_linear_far_away():
+    loss = huber_loss(torch.tensor([[1e4, -1e4]]), torch.tensor([[0.0, 1.0]]), 0.5, 2.0)
+    assert loss.item() == pytest.approx(3 * 0.5 * (1 - 0.25))

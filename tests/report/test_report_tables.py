@@ -79,8 +79,14 @@ def test_details_show_other_cutoffs_what_is_shown_and_slices():
     model = {
         "cold": {"ndcg_at_5": 0.3, "company_auc": 0.9},
         "exposure": {"cold": {"coverage_at_20": 0.5, "gini_at_20": 0.8, "novelty_at_20": 4.0}},
-        "slices": {"cold": {"known_products": {"1-2": figures}, "popularity": {"tail": figures}}},
-    }
+        "slices": {
+            "cold": {
+                "known_products": {"1-2": figures}, "popularity": {"tail": figures},
+                "told_products": {"0": figures}, "text_tokens": {"1-64": figures},
+            }
+        },
+    }  # fmt: skip
+    sliced = ["1-2 known (1,200)", "0 told (1,200)", "1-64 tokens (1,200)", "tail (1,200)"]
     tables = build_detail_tables({"ae": model}, "cold", 20)
     assert {title: (table.columns, texts(table)["ae"]) for title, table in tables.items()} == {
         "at other cut-offs": (["NDCG@5"], ["0.3000"]),
@@ -88,8 +94,8 @@ def test_details_show_other_cutoffs_what_is_shown_and_slices():
         "the 20 products shown to each company": (
             ["Coverage", "Gini index", "Novelty in bits"], ["0.5000", "0.8000", "4.0000"],
         ),
-        "NDCG@20 in slices": (["1-2 known (1,200)", "tail (1,200)"], ["0.4000", "0.4000"]),
-        "Recall@20 in slices": (["1-2 known (1,200)", "tail (1,200)"], ["0.6000", "0.6000"]),
+        "NDCG@20 in slices": (sliced, ["0.4000"] * 4),
+        "Recall@20 in slices": (sliced, ["0.6000"] * 4),
     }  # fmt: skip
     assert not any(cell.is_best for cell in tables["the 20 products shown to each company"].rows["ae"])
     assert tables["NDCG@20 in slices"].rows["ae"][0].is_best

@@ -1,7 +1,7 @@
 """Checks of the input tables: every row passes or is in quarantine, with the rule that it broke."""
 
 import json
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
@@ -114,8 +114,10 @@ def test_usage(spark, ids):
     ]
     checked = check_usage(spark.createDataFrame(rows, USAGE), *ids)
     good, bad = both_sides(checked)
-    assert good == [("c1", "p1", 2.0), ("c1", "p2", 1.0), ("c2", "p1", 0.001)]
-    assert checked.good.schema.simpleString() == "struct<company_id:string,product_id:string,weight:double>"
+    assert good == [("c1", "p1", 2.0, None), ("c1", "p2", 1.0, None), ("c2", "p1", 0.001, None)]
+    assert checked.good.schema.simpleString() == (
+        "struct<company_id:string,product_id:string,weight:double,observed_at:timestamp>"
+    )
     assert keys_and_rules(bad) == [
         (" / p1", "company_id is null or empty"),
         ("c1 /  ", "product_id is null or empty"),
@@ -161,7 +163,7 @@ def test_usage_without_weight_and_with_ids_that_are_numbers(spark):
     usage = spark.createDataFrame(rows, types)
     checked = check_usage(usage, companies, products)
     good, ((key, rule, row),) = both_sides(checked)
-    assert good == [("1", "10", 1.0)]
+    assert good == [("1", "10", 1.0, None)]
     assert (key, rule) == ("2 / 11", "product_id is not in products")
     assert json.loads(row) == {"company_id": 2, "product_id": 11, "at`t": None}
 
@@ -177,8 +179,24 @@ def test_weights_that_are_numbers(spark, ids, kind, good, bad):
     rows = [("c1", "p1", good), ("c2", "p1", None), *[("c3", "p1", weight) for weight in bad]]
     usage = spark.createDataFrame(rows, f"company_id string, product_id string, weight {kind}")
     passed, quarantined = both_sides(check_usage(usage, *ids))
-    assert passed == [("c1", "p1", float(good)), ("c2", "p1", 1.0)]
+    assert passed == [("c1", "p1", float(good), None), ("c2", "p1", 1.0, None)]
     assert keys_and_rules(quarantined) == [("c3 / p1", "weight is not a finite number above 0")] * len(bad)
+
+
+def test_a_time_is_kept_and_missed_only_where_it_is_needed(spark):
+    ids = (spark.createDataFrame([("c1",)], "company_id string"), spark.createDataFrame([("p1",)], "product_id string"))
+    times = ["2024-05-06 07:08:09", None, "last spring"]
+    for time in times:
+        usage = spark.createDataFrame([("c1", "p1", time)], "company_id string, product_id string, observed_at string")
+        (((*_, found),), _), (_, bad) = (both_sides(check_usage(usage, *ids, need)) for need in (False, True))
+        assert found == (datetime(2024, 5, 6, 7, 8, 9) if time == times[0] else None)
+        assert [rule for _, rule, _ in bad] == (
+            [] if time == times[0] else ["observed_at is not a time (split.hide is newest)"]
+        )
+    without = spark.createDataFrame([("c1", "p1")], "company_id string, product_id string")
+    with pytest.raises(DataError) as caught:
+        check_usage(without, *ids, need_time=True)
+    assert str(caught.value) == "table usage lacks the column observed_at; found company_id, product_id"
 
 
 def test_a_missing_column_is_told(spark):

@@ -28,9 +28,9 @@ def has_text(company):
 
 def write_matrix(spark, tables, stamp="run 1"):
     """Tables as build_matrix and embed_companies leave them."""
-    companies = [(f"c{company}", company, company >= N_SEEN) for company in range(N_COMPANIES)]
+    companies = [(f"c{company}", company, company >= N_SEEN, f"c{company}") for company in range(N_COMPANIES)]
     products = [(f"p{product}", product, None, None) for product in range(N_PRODUCTS)]
-    cells = [(company, product, 1.0) for company, used in USAGE.items() for product in used]
+    cells = [(company, product, 1.0, None) for company, used in USAGE.items() for product in used]
     for name, schema, rows in (
         ("company_vocab", schemas.COMPANY_VOCAB, companies),
         ("product_vocab", schemas.PRODUCT_VOCAB, products),
@@ -69,7 +69,7 @@ def products_in(row):
 def parts(snapshot):
     """Products by company and part, straight from the split."""
     tables, config, _ = snapshot
-    held_out = tables.read("company_vocab", "x").select("company_idx", "held_out")
+    held_out = tables.read("company_vocab", "x").selectExpr("company_idx", "held_out", "company_idx AS alike_idx")
     cells = split.with_part(tables.read("company_product", "x"), held_out, config.split, config.seed).toPandas()
     return cells.groupby(["company_idx", "part"])["product_idx"].agg(set).to_dict()
 
@@ -129,6 +129,7 @@ def test_test_rows(snapshot, parts):
         assert row.hidden.tolist() == sorted(hidden)
         assert row.known.tolist() == (sorted(USAGE[company] - hidden) if regime == "warm" else [])
         assert row.text.tolist() == ([float(company), 1.0, 0.5] if has_text(company) else [0.0] * 3)
+        assert row.n_tokens == (3 if has_text(company) else 0)
 
 
 def test_a_snapshot_is_made_once_and_a_half_written_one_anew(snapshot):
@@ -155,6 +156,16 @@ def test_other_settings_make_another_snapshot_and_bound_the_test(snapshot):
     rows = read(another, Manifest.read(another).test)
     assert rows["regime"].value_counts().to_dict() == {"warm": 3, "cold": 3}
     assert rows["company_idx"].is_unique
+
+
+def test_the_newest_cannot_be_hidden_where_no_time_is_known(snapshot):
+    tables, config, _ = snapshot
+    with pytest.raises(DataError) as caught:
+        export_snapshot(tables, load_config(overrides=[f"output={config.output}", "split.hide=newest"]), "tiny")
+    assert str(caught.value) == (
+        "table company_product has interactions without observed_at, and split.hide is newest: run build_matrix "
+        "again with these settings"
+    )
 
 
 def test_an_encoder_without_vectors_is_told(snapshot):

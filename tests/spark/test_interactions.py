@@ -86,7 +86,7 @@ def test_company_vocabulary(spark, world):
     """All companies: first those in the matrix, then the one without a usable pair, last the held-out ones."""
     _, tables, _ = world
     vocab = tables.read("company_vocab", "x").toPandas().sort_values("company_idx")
-    assert vocab.columns.tolist() == ["company_id", "company_idx", "held_out"]
+    assert vocab.columns.tolist() == ["company_id", "company_idx", "held_out", "alike"]
     assert vocab["company_idx"].tolist() == list(range(8))
     assert set(vocab["company_id"][:5]) == {"c0", "c1", "c2", "c3", "c5"}
     assert vocab["company_id"].iloc[5] == "c6"
@@ -111,7 +111,7 @@ def test_matrix(spark, world):
     _, tables, _ = world
     assert cells_of(tables) == sorted([*TRAINING_CELLS, ("c4", "p1", 1.0), ("c7", "p2", 3.0)])
     assert tables.read("company_product", "x").dtypes == [
-        ("company_idx", "bigint"), ("product_idx", "bigint"), ("weight", "double"),
+        ("company_idx", "bigint"), ("product_idx", "bigint"), ("weight", "double"), ("observed_at", "timestamp"),
     ]  # fmt: skip
 
 
@@ -162,7 +162,11 @@ def test_a_killed_run_is_refused_and_held_out_companies_touch_neither_filter_nor
     shutil.copytree(Path(config.output) / "tables", tmp_path / "tables")
     config = settings_of(tmp_path)
     later = Tables(spark, config)
-    everything = [(company, f"p{number}", 9.0, "both") for company in sorted(HELD_OUT) for number in range(1, 6)]
+    everything = [
+        (company, f"p{number}", 9.0, "both")
+        for company, most in (("c4", 5), ("c7", 4))
+        for number in range(1, most + 1)
+    ]  # not the same of both, or they would be copies of each other
     write_inputs(spark, later, TRAINING_USAGE + everything)
     overwrite = Tables.overwrite
 
@@ -190,6 +194,22 @@ def test_a_killed_run_is_refused_and_held_out_companies_touch_neither_filter_nor
     assert cells_of(later) == sorted(TRAINING_CELLS + cold)
     later_report = MatrixReport.from_stamp(later.require_same_stamp(MATRIX_TABLES, "build_matrix"))
     assert later_report.input_versions == {"companies": 1, "products": 1, "usage": 1}
+
+
+def test_fewer_training_companies_leave_products_and_held_out_companies_as_they_are(spark, world, tmp_path):
+    config, tables, _ = world
+    shutil.copytree(Path(config.output) / "tables", tmp_path / "tables")
+    fewer = Tables(spark, settings_of(tmp_path))
+    build_matrix(fewer, settings_of(tmp_path, "split.train_share=0.5"))
+    assert rows_of(fewer, "product_vocab") == rows_of(tables, "product_vocab")
+    cells, all_cells = set(cells_of(fewer)), set(cells_of(tables))
+    assert cells < all_cells
+    assert {cell for cell in all_cells if cell[0] in HELD_OUT} < cells
+    gone = {company for company, *_ in all_cells - cells}
+    assert not gone & {company for company, *_ in cells}, "companies go as a whole"
+    left = len({company for company, *_ in cells} - HELD_OUT)
+    vocab = {row.company_id: row.company_idx for row in fewer.read("company_vocab", "x").collect()}
+    assert max(vocab[company] for company, *_ in cells if company not in HELD_OUT) == left - 1
 
 
 def test_reading_checks_pairs_against_all_companies_and_products(world):

@@ -16,12 +16,15 @@ def tables(spark, tmp_path_factory):
     tables = Tables(spark, load_config(overrides=[f"output={tmp_path_factory.mktemp('look')}"]))
     vector = [0.0]
     rows = {
-        "company_vocab": ([("b", 0, False), ("a", 1, False), ("10", 2, False), ("d", 3, True)], schemas.COMPANY_VOCAB),
+        "company_vocab": (
+            [("b", 0, False, "b"), ("a", 1, False, "a"), ("10", 2, False, "10"), ("d", 3, True, "d")],
+            schemas.COMPANY_VOCAB,
+        ),
         "product_vocab": (
             [("p", 2, "Last", None), ("q", 0, None, None), ("r", 1, "Middle", "x")],
             schemas.PRODUCT_VOCAB,
         ),
-        "company_product": ([(0, 0, 1.0), (0, 1, 1.0), (3, 1, 1.0)], schemas.COMPANY_PRODUCT),
+        "company_product": ([(0, 0, 1.0, None), (0, 1, 1.0, None), (3, 1, 1.0, None)], schemas.COMPANY_PRODUCT),
         "text_embeddings": (
             [
                 ("a", "description", "h", "tiny", vector, 5, 1),

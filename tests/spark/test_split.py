@@ -1,9 +1,10 @@
 """The split: parts that do not overlap, with the shares that were asked for."""
 
 import pytest
+from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
-from hcf_spark.config import SplitSettings
+from hcf_spark.config import load_config
 from hcf_spark.spark.split import with_part
 
 pytestmark = pytest.mark.spark
@@ -11,7 +12,11 @@ pytestmark = pytest.mark.spark
 N_RICH, N_COMPANIES = 200, 240  # companies with 10 products, and after them companies with 2 or 3
 N_COLD = 40  # of the rich ones, held out
 
-SETTINGS = SplitSettings(cold_share=0.2, warm_share=0.2, min_products_to_hide=3)
+SETTINGS = load_config().split
+
+
+def with_changes(**changes):
+    return SETTINGS.model_copy(update=changes)
 
 
 def n_products(company):
@@ -25,7 +30,9 @@ def split(spark, settings=SETTINGS, seed=0, partitions=2):
     )
     width = F.when(F.col("company_idx") < N_RICH, 10).otherwise(2 + F.col("company_idx") % 2)
     held_out = spark.range(N_COMPANIES).select(
-        F.col("id").alias("company_idx"), F.col("id").between(N_RICH - N_COLD, N_RICH - 1).alias("held_out")
+        F.col("id").alias("company_idx"),
+        F.col("id").between(N_RICH - N_COLD, N_RICH - 1).alias("held_out"),
+        F.col("id").alias("alike_idx"),
     )
     parted = with_part(cells.where(F.col("product_idx") < width), held_out, settings, seed)
     assert parted.columns == ["company_idx", "product_idx", "part"]
@@ -88,9 +95,31 @@ def test_partitions_play_no_part_and_the_seed_does(spark, cells):
 
 
 def test_something_always_stays_and_something_is_always_hidden(spark):
-    greedy = by_company(split(spark, SplitSettings(cold_share=0.2, warm_share=0.99, min_products_to_hide=2)))
+    greedy = by_company(split(spark, with_changes(warm_share=0.99, min_products_to_hide=2)))
     warm = greedy["test_cold"] == 0
     left = greedy[["train", "valid_cold", "valid_warm"]].sum(axis=1)
     assert (left[warm] == 1).all()
-    modest = by_company(split(spark, SplitSettings(cold_share=0.2, warm_share=0.01, min_products_to_hide=2)))
+    modest = by_company(split(spark, with_changes(warm_share=0.01, min_products_to_hide=2)))
     assert (modest["test_warm"][warm] == 1).all()
+
+
+def test_the_newest_are_hidden_from_training_and_the_next_newest_for_validation(spark):
+    rows = [(0, product, f"2024-01-{day:02}") for product, day in enumerate([3, 5, 1, 2, 4])]
+    cells = spark.createDataFrame(rows, "company_idx long, product_idx long, observed_at string")
+    held_out = spark.createDataFrame([(0, False, 0)], "company_idx long, held_out boolean, alike_idx long")
+    settings = with_changes(hide="newest", cold_share=1e-9)
+    expected = [(0, 0, "train"), (0, 1, "test_warm"), (0, 2, "train"), (0, 3, "train"), (0, 4, "valid_warm")]
+    for seed in range(2):
+        parted = with_part(cells, held_out, settings, seed)
+        assert_df_equality(
+            parted, spark.createDataFrame(expected, "company_idx long, product_idx long, part string"),
+            ignore_row_order=True, ignore_nullable=True,
+        )  # fmt: skip
+
+
+def test_companies_that_are_alike_are_on_one_side_of_the_cold_validation(spark):
+    cells = spark.range(60).selectExpr("id AS company_idx", "id % 3 AS product_idx")
+    held_out = spark.range(60).selectExpr("id AS company_idx", "false AS held_out", "id div 3 * 3 AS alike_idx")
+    parts = with_part(cells, held_out, with_changes(cold_share=0.5), 0).toPandas()
+    cold = (parts["part"] == "valid_cold").groupby(parts["company_idx"] // 3).mean()
+    assert set(cold) == {0.0, 1.0}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hcf_spark.spark.schemas import TEXT_EMBEDDINGS
-from hcf_spark.spark.text_vectors import build_text_vectors
+from hcf_spark.spark.text_vectors import build_text_lengths, build_text_vectors
 from hcf_spark.text.sources import combine_sources, combined_dimension, combined_sources
 
 pytestmark = pytest.mark.spark
@@ -19,6 +19,14 @@ def test_one_source_is_passed_through(spark):
     table = stored(spark, ("a", "d", "h", "mine"), ("a", "w", "h", "mine"), ("b", "d", "h", "other"))
     vectors = build_text_vectors(table, "mine", ["d"], "mean", 2)
     assert [tuple(row) for row in vectors.collect()] == [("a", [1.0, 0.0])]
+
+
+@pytest.mark.parametrize(("combine", "lengths"), [("mean", [("a", 6), ("b", 3)]), ("d", [("a", 3)])])
+def test_the_length_is_that_of_the_sources_that_are_combined(spark, combine, lengths):
+    table = stored(
+        spark, ("a", "d", "h", "mine"), ("a", "w", "h", "mine"), ("a", "d", "h", "x"), ("b", "w", "h", "mine")
+    )
+    assert sorted(tuple(row) for row in build_text_lengths(table, "mine", ["d", "w"], combine).collect()) == lengths
 
 
 def test_several_sources_are_averaged_and_scaled(spark):

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.spark
 
 
 def many_companies(spark, partitions):
-    ids = F.concat(F.lit("c"), F.col("id").cast("string")).alias("company_id")
-    return spark.range(0, 700, 1, partitions).select(ids)
+    ids = F.concat(F.lit("c"), F.col("id").cast("string"))
+    return spark.range(0, 700, 1, partitions).select(ids.alias("company_id"), ids.alias("alike"))
 
 
 def vocab_of(companies, seed=0, cold_share=0.2, kept=None):
@@ -22,7 +22,7 @@ def vocab_of(companies, seed=0, cold_share=0.2, kept=None):
 
 def test_company_indices_are_dense_and_training_companies_come_first(spark):
     vocab = vocab_of(many_companies(spark, 1))
-    assert vocab.columns.tolist() == ["company_id", "company_idx", "held_out"]
+    assert vocab.columns.tolist() == ["company_id", "company_idx", "held_out", "alike"]
     assert vocab["company_idx"].tolist() == list(range(700))
     assert sorted(vocab["company_id"]) == sorted(f"c{number}" for number in range(700))
     n_training = (~vocab["held_out"]).sum()

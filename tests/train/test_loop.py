@@ -56,7 +56,7 @@ def test_eight_companies_are_learnt_by_heart(tmp_path, kind, depth):
     ]
     write_snapshot(tmp_path / "snapshot", [companies[:4], companies[4:]], [], n_products=6)
     plan = make_plan(
-        tmp_path / "snapshot", tmp_path / "run", text_start=kind.text_start, use_validation=False, epochs=80,
+        tmp_path / "snapshot", tmp_path / "run", network=kind.name, use_validation=False, epochs=80,
         depth=depth, batch_companies=8, dropout=0.0, learning_rate=0.1, weight_decay=0.0, company_l2=0.0,
     )  # fmt: skip
     losses = [record["loss"] for record in train(plan)["history"]]
@@ -75,6 +75,15 @@ def test_text_alone_tells_the_products_of_companies_held_out(snapshot, tmp_path)
     assert outcome["history"][-1]["validation_cold_ndcg"] == 1.0
     assert outcome["history"][-1]["validation_warm_ndcg"] == 1.0
     assert outcome["history"][-1]["loss"] < outcome["history"][0]["loss"]
+
+
+def test_the_loss_is_that_of_the_plan(snapshot, tmp_path):
+    huber, mse, multinomial = (
+        train(make_plan(snapshot, tmp_path / name, epochs=1, dropout=0.0, loss=name))["history"][0]["loss"]
+        for name in ("huber", "mse", "multinomial")
+    )
+    assert mse == pytest.approx(2 * huber, rel=0.2), "Huber with delta 1 is half of it"
+    assert multinomial == pytest.approx(3 * np.log(8), rel=0.1), "three known products of eight"
 
 
 @pytest.mark.parametrize("cut", ["in the middle of epoch 3", "between the two files of epoch 3", "after epoch 3"])
@@ -124,7 +133,7 @@ def test_a_finished_run_is_not_trained_again(snapshot, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [{"learning_rate": 0.03}, {"seed": 1}, {"text_start": False}, {"use_validation": False}]
+    "change", [{"learning_rate": 0.03}, {"seed": 1}, {"network": "dcf"}, {"use_validation": False}]
 )
 def test_a_run_with_other_settings_starts_anew(snapshot, tmp_path, change):
     train(make_plan(snapshot, tmp_path / "run", epochs=2))

@@ -12,7 +12,7 @@ SHARDS = [
 ]
 TEST = [
     Company(9, [0.25, 0.75], [], [1, 3], cold=True),
-    Company(0, [1.0, 0.0], [0, 1, 3], [2]),
+    Company(0, [1.0, 0.0], [0, 1, 3], [2], n_tokens=70),
     Company(3, [0.0, 1.0], [0, 1, 2], [3]),
 ]
 
@@ -66,6 +66,7 @@ def test_test_companies_by_regime_and_no_model_is_told_who_the_cold_are(read):
     assert warm.hidden.toarray().tolist() == [[0, 0, 1, 0], [0, 0, 0, 1]]
     assert_companies(cold.companies, index=[-1], text=[[0.25, 0.75]], known=[[0, 0, 0, 0]])
     assert cold.hidden.toarray().tolist() == [[0, 1, 0, 1]]
+    assert (warm.n_tokens.tolist(), cold.n_tokens.tolist()) == ([70, 0], [0])
     assert {regime: index.tolist() for regime, index in snapshot.test_index.items()} == {"warm": [0, 3], "cold": [9]}
 
 

@@ -1,0 +1,69 @@
+"""Models added up: how much of each, by validation."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hcf_spark.evaluation.blocks import score_blocks
+from hcf_spark.evaluation.metrics import ndcg_at_k
+from hcf_spark.models.base import Model
+from hcf_spark.models.companies import Holdout
+from hcf_spark.models.ranking import top_k
+
+_JUDGED = 4000
+
+
+def find_weights(
+    base: Model, added: Mapping[str, Model], holdout: Holdout, cutoff: int, shares: Sequence[float], errors: float
+) -> tuple[dict[str, float], list[tuple[str, float, float]]]:
+    """Add models to ``base`` one after the other, each as far as validation says that it helps.
+
+    A share of 1 makes the standard deviations of the added scores and of the base's equal. Of the shares the best is
+    taken, and 0 unless its paired gain in NDCG@K is above so many standard errors.
+
+    Args:
+        base: whose scores keep their scale.
+        added: name to model, in the order in which they are tried.
+        holdout: the validation companies; 4,000 of them are judged, if there are more.
+        cutoff: K.
+        shares: to be tried for each.
+        errors: standard errors that a gain has to exceed.
+
+    Returns:
+        The weight of each added model, 0 where it does not help, and what was tried: name, weight, NDCG@K.
+    """
+    some = holdout.take(slice(None, None, -(-len(holdout) // _JUDGED)))
+    total = _scores(base, some)
+    scale, best = _spread(total), _ndcg(total, some, cutoff)
+    weights, tried = {}, []
+    for name, model in added.items():
+        weights[name], scores = 0.0, _scores(model, some)
+        found = []
+        for share in shares:
+            weight = share * scale / max(_spread(scores), 1e-12)
+            found.append((weight, _ndcg(total + np.float32(weight) * scores, some, cutoff)))
+            tried.append((name, weight, float(found[-1][1].mean())))
+        weight, ndcg = max(found, key=lambda each: each[1].mean())
+        if is_above(ndcg, best, errors):
+            weights[name], best = weight, ndcg
+            total += np.float32(weight) * scores
+    return weights, tried
+
+
+def is_above(ndcg: np.ndarray, other: np.ndarray, errors: float) -> bool:
+    """Whether the mean of the paired differences, (B,) each, is above so many of its standard errors."""
+    gains = ndcg - other
+    return float(gains.mean()) > errors * float(gains.std()) / len(gains) ** 0.5
+
+
+def _scores(model: Model, holdout: Holdout) -> np.ndarray:
+    """(B, P) float32, -inf at known products."""
+    return np.concatenate([scores for _, scores in score_blocks(model, holdout)])
+
+
+def _ndcg(scores: np.ndarray, holdout: Holdout, cutoff: int) -> np.ndarray:
+    return ndcg_at_k(top_k(scores, cutoff), holdout.hidden)
+
+
+def _spread(scores: np.ndarray) -> float:
+    return float(scores[np.isfinite(scores)].std())
