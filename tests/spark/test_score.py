@@ -137,7 +137,9 @@ def test_scores_are_those_of_the_registered_model(scored, package, config, tmp_p
     model.load_context(mlflow.pyfunc.PythonModelContext(artifacts, model_config=None))
     products = [USED.get(company) for company in TEXTS]
     answer = model.predict(
-        None, pd.DataFrame({"company_id": list(TEXTS), "description": list(TEXTS.values()), "products": products})
+        None,
+        pd.DataFrame({"company_id": list(TEXTS), "description": list(TEXTS.values()), "products": products}),
+        {"task": "products", "top_k": 3, "exclude_known": True, "with_reasons": False},
     )
     ranked, values = by_company(scored[0]), by_company(scored[0], "score")
     for company, expected, scores in zip(TEXTS, answer["product_ids"], answer["scores"], strict=True):
