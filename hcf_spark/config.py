@@ -49,7 +49,7 @@ class SparkSettings(_Settings):
 
 TableName = Literal[
     "companies", "products", "usage", "company_vocab", "product_vocab", "company_product", "text_embeddings",
-    "company_embeddings", "company_scores", "quarantine", "sample_truth",
+    "company_embeddings", "company_scores", "product_scores", "company_neighbours", "quarantine", "sample_truth",
 ]  # fmt: skip
 
 
@@ -180,10 +180,17 @@ class MlflowSettings(_Settings):
     registry_uri: str | None
     experiment: str
     model_name: str
+    include_encoder: bool
+    directory_companies: CountOrZero
 
 
 class ScoreSettings(_Settings):
     top_k: Count
+    companies_per_product: CountOrZero
+    with_reasons: bool
+    neighbours: CountOrZero
+    max_exact_companies: CountOrZero
+    keep_versions: Count
 
 
 class StudySettings(_Settings):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pyspark.sql import SparkSession
 
@@ -18,6 +19,8 @@ from hcf_spark.evaluation.harness import HarnessResult
 from hcf_spark.experiment import judge, load_snapshot, make_candidates
 from hcf_spark.launch import DistributedCandidate
 from hcf_spark.log import timed
+from hcf_spark.models.base import Model
+from hcf_spark.models.directory import Directory
 from hcf_spark.models.package import About, ModelPackage
 from hcf_spark.report.data import ReportData, RunFacts
 from hcf_spark.report.page import render_plots, render_report
@@ -42,6 +45,7 @@ from hcf_spark.tracking.run import (
     git_commit,
     log_file,
     log_matrix,
+    log_metrics,
     log_models,
     log_plots,
     package_versions,
@@ -54,6 +58,7 @@ logger = logging.getLogger(__name__)
 
 _EXAMPLES_PER_REGIME = 3
 _PRODUCTS_PER_EXAMPLE = 10
+_ADOPTERS_KEPT = 100
 
 
 def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
@@ -88,7 +93,7 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
         log_matrix(asdict(matrix), matrix.sizes)
         log_models(result.rows, curves)
         log_file(studies)
-        package = _make_package(tables, config, result, spec, manifest)
+        package = _make_package(tables, config, result, spec, manifest, snapshot)
         with timed(logger, "registering the champion model"):
             version, verdict = _register(config, tables, package, spec, result, work / registry.PACKAGE)
         aliases = [registry.CHALLENGER, *([registry.CHAMPION] if verdict.promoted else [])]
@@ -116,7 +121,12 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
 
 
 def _make_package(
-    tables: Tables, config: Config, result: HarnessResult, spec: EncoderSpec, manifest: Manifest
+    tables: Tables,
+    config: Config,
+    result: HarnessResult,
+    spec: EncoderSpec,
+    manifest: Manifest,
+    snapshot: Snapshot,
 ) -> ModelPackage:
     about = About(
         text_columns=tuple(config.text.columns),
@@ -134,7 +144,19 @@ def _make_package(
         product_names,
         look.look_up_training_companies(tables, manifest.n_companies),
         about,
+        _make_directory(result.champion_model, snapshot, config),
     )
+
+
+def _make_directory(model: Model, snapshot: Snapshot, config: Config) -> Directory | None:
+    """Training companies drawn by seed, with all products they use, those hidden for the test too."""
+    if not config.mlflow.directory_companies:
+        return None
+    companies = snapshot.full
+    drawn = np.random.default_rng(config.seed).permutation(len(companies))[: config.mlflow.directory_companies]
+    companies = snapshot.test.warm.revealed_to(companies.take(np.sort(drawn)))
+    log_metrics({"directory_companies": len(companies), "fit_companies": len(snapshot.full)}, "model")
+    return Directory.of(model, companies, _ADOPTERS_KEPT)
 
 
 def _register(
@@ -151,7 +173,8 @@ def _register(
         }
     )
     signature = registry.make_signature(config.text.columns, config.score.top_k)
-    version = registry.register(name, folder, Path(spec.folder), signature, example)
+    encoder = Path(spec.folder) if config.mlflow.include_encoder else None
+    version = registry.register(name, folder, encoder, signature, example)
     return version, run_gate(
         name, version, result.rows, result.champion, snapshot_id, _lineage(tables, config), example
     )

@@ -1,6 +1,5 @@
-"""Rank the products for every company by the champion model, and write its company vectors."""
+"""Rank products for companies and companies for products by the champion model; write vectors and look-alikes."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -10,23 +9,30 @@ from hcf_spark.config import Config
 from hcf_spark.job import logger, run_job
 from hcf_spark.log import timed
 from hcf_spark.models.package import ModelPackage
-from hcf_spark.spark.score import score_companies
+from hcf_spark.spark.neighbours import write_neighbours
+from hcf_spark.spark.score import keep_versions, score_companies
+from hcf_spark.spark.staging import Staging, own_folder
 from hcf_spark.spark.tables import Tables
 from hcf_spark.tracking import registry
 from hcf_spark.tracking.run import connect
 
+_TABLES = ("company_scores", "product_scores", "company_embeddings", "company_neighbours", "text_embeddings")
+
 
 def run(spark: SparkSession, config: Config) -> None:
-    """Write company_scores and company_embeddings; their names and versions go to the model's MLflow run."""
+    """Bring the tables up to date with the champion; their names and versions go to the model's MLflow run."""
     connect(config)
     tables = Tables(spark, config)
-    folder = Path(config.output).absolute() / "scoring"
-    model = registry.fetch(config.mlflow.model_name, registry.CHAMPION, folder)
-    about = ModelPackage.load(model.package).about
-    with timed(logger, f"scoring all companies with {model.name} version {model.version}"):
-        score_companies(tables, config, model.package, about, model.version)
-    shutil.rmtree(folder, ignore_errors=True)
-    for name in ("company_scores", "company_embeddings", "text_embeddings"):
+    with own_folder(Path(config.output).absolute() / "scoring") as folder:
+        model = registry.fetch(config.mlflow.model_name, registry.CHAMPION, folder)
+        about, staging = ModelPackage.load(model.package).about, Staging(folder / "staging")
+        with timed(logger, f"scoring companies with {model.name} version {model.version}"):
+            score_companies(tables, config, model.package, about, model.version, staging)
+        keep_versions(tables, model.version, config.score.keep_versions)
+        if config.score.neighbours:
+            with timed(logger, "finding look-alikes"):
+                write_neighbours(tables, config, model.version, staging)
+    for name in _TABLES:
         registry.note_table(model.run_id, name, tables.location(name), tables.version(name))
 
 

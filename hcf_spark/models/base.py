@@ -1,7 +1,7 @@
 """The contract of every model: fit on companies, score any company, read a vector out of it, travel as plain arrays."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -32,3 +32,11 @@ class Model(Protocol):
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """The model that ``arrays`` were taken from."""
+
+
+@runtime_checkable
+class ScoresForProducts(Protocol):
+    """What a model may have beside the contract: scores for ranking companies for a product, in place of ``score``."""
+
+    def score_for_products(self, companies: Companies) -> np.ndarray:
+        """(B, P) float32 scores, comparable within a column, not with those of ``score``; finite."""

@@ -39,6 +39,12 @@ class Companies:
         return Companies(text.astype(np.float32, copy=False), self.known, self.index)
 
 
+def unknown_companies(count: int, text_dimension: int, n_products: int) -> Companies:
+    """Companies of which nothing is known: no text, no product, not seen in training."""
+    known = sp.csr_matrix((count, n_products), dtype=np.float32)
+    return Companies(np.zeros((count, text_dimension), np.float32), known, np.full(count, -1, np.int64))
+
+
 @dataclass(frozen=True)
 class Holdout:
     """Companies with what a model may see of them, and the products it has to find.
@@ -60,6 +66,17 @@ class Holdout:
         """The companies at ``rows``, in that order."""
         n_tokens = None if self.n_tokens is None else self.n_tokens[rows]
         return Holdout(self.companies.take(rows), self.hidden[rows], n_tokens)
+
+    def revealed_to(self, companies: Companies) -> Companies:
+        """``companies``, with the withheld products of those among them (by ``index``) that are judged here."""
+        rows = {company: row for row, company in enumerate(companies.index.tolist())}
+        pairs = [
+            (rows[company], judged) for judged, company in enumerate(self.companies.index.tolist()) if company in rows
+        ]
+        own, judged = np.array(pairs, np.int64).reshape(-1, 2).T
+        shape = (len(companies), len(self))
+        chosen = sp.csr_matrix((np.ones(len(pairs), np.float32), (own, judged)), shape)
+        return Companies(companies.text, (companies.known + chosen @ self.hidden).tocsr(), companies.index)
 
 
 @dataclass(frozen=True)

@@ -43,10 +43,10 @@ class Hcf:
     def _by_blocks(self, companies: Companies, function) -> np.ndarray:
         text = torch.from_numpy(unit_rows(companies.text, self._text_mean))
         index = torch.from_numpy(companies.index)
-        blocks = [
-            function(text[start : start + _ROWS], index[start : start + _ROWS]) for start in range(0, len(text), _ROWS)
-        ]
-        return torch.cat(blocks).numpy() if blocks else function(text, index).numpy()
+        if len(text) <= _ROWS:
+            return function(text, index).numpy()
+        starts = range(0, len(text), _ROWS)
+        return torch.cat([function(text[at : at + _ROWS], index[at : at + _ROWS]) for at in starts]).numpy()
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Weights of the network and the mean of the text vectors."""

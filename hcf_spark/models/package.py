@@ -3,17 +3,20 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from safetensors.numpy import load_file, save_file
 
 from hcf_spark.models.base import Model
-from hcf_spark.models.companies import Companies
+from hcf_spark.models.companies import Companies, unknown_companies
+from hcf_spark.models.directory import Directory
 from hcf_spark.models.store import load_model, save_model
 
-_FILE = "package.json"
+_FILE, _DIRECTORY_FILE = "package.json", "directory.safetensors"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class ModelPackage:
         product_names: the P names.
         company_ids: ids of the training companies, by company_idx.
         about: what it was made with.
+        directory: training companies that answers can name; None: the model names none.
     """
 
     def __init__(
@@ -57,8 +61,9 @@ class ModelPackage:
         product_names: Sequence[str],
         company_ids: Sequence[str],
         about: About,
+        directory: Directory | None = None,
     ) -> None:
-        self.model, self.about = model, about
+        self.model, self.about, self.directory = model, about, directory
         self.product_ids, self.product_names, self.company_ids = (
             list(product_ids),
             list(product_names),
@@ -81,7 +86,8 @@ class ModelPackage:
         pairs = [
             (row, self._product_idx[product])
             for row, known in enumerate(products)
-            for product in dict.fromkeys(known if np.iterable(known) else [])
+            if known is not None
+            for product in _distinct(known)
             if product in self._product_idx
         ]
         rows, columns = (np.array(side, np.int64) for side in zip(*pairs, strict=True)) if pairs else ([], [])
@@ -90,9 +96,24 @@ class ModelPackage:
         index = np.array([self._company_idx.get(company, -1) for company in ids], np.int64)
         return Companies(text, known, index)
 
+    @cached_property
+    def popularity(self) -> np.ndarray:
+        """(P,) float32 scores of a company of which nothing is known."""
+        return self.model.score(unknown_companies(1, self.about.text_dimension, len(self.product_ids)))[0]
+
+    def unknown_products(self, products: Sequence[Sequence[str] | None]) -> list[list[str]]:
+        """Of each company's product ids those that the model does not know."""
+        return [[product for product in _distinct(known) if product not in self._product_idx] for known in products]
+
+    def product_index(self, product_ids: Sequence[str | None]) -> np.ndarray:
+        """(B,) int64 ``product_idx`` of each id, -1 for one that the model does not know."""
+        return np.array([self._product_idx.get(product, -1) for product in product_ids], np.int64)
+
     def save(self, folder: Path) -> None:
         """Write the package; the weights first, the rest last."""
         save_model(self.model, folder)
+        if self.directory is not None:
+            save_file(self.directory.arrays(), folder / _DIRECTORY_FILE)
         content = {
             "about": asdict(self.about),
             "product_ids": self.product_ids,
@@ -107,4 +128,11 @@ class ModelPackage:
         content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
         about = content.pop("about")
         about["text_columns"] = tuple(about["text_columns"])
-        return cls(load_model(folder), about=About(**about), **content)
+        file = folder / _DIRECTORY_FILE
+        directory = Directory.from_arrays(load_file(file)) if file.exists() else None
+        return cls(load_model(folder), about=About(**about), directory=directory, **content)
+
+
+def _distinct(ids: Sequence[str | None] | float | None) -> list[str]:
+    """The ids without those named twice; none of None or NaN."""
+    return [product for product in dict.fromkeys(ids if np.iterable(ids) else ()) if product is not None]

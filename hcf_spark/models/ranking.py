@@ -24,17 +24,30 @@ def top_k(scores: np.ndarray, cutoff: int) -> np.ndarray:
 def _highest(scores: np.ndarray, size: int) -> np.ndarray:
     """(B, size) int64, the columns that ``top_k`` ranks, in ascending order.
 
-    They lie in the ``size`` groups of neighbouring columns with the highest maxima (of equal ones the first), so that
-    in wide rows most columns are only looked at for the maximum of their group.
+    In wide rows most columns are only looked at for the maximum of their group, which is every ``width // 16``-th
+    column: the highest lie in the ``size`` groups with the highest maxima, unless more groups than that have a maximum
+    as high as the last of these; such rows are gone through as a whole.
     """
     width = scores.shape[1]
-    if width > _WIDE * _GROUP * size:
-        maxima = np.maximum.reduceat(scores, np.arange(0, width, _GROUP), axis=1)
-        columns = _highest(maxima, size)[:, :, None] * _GROUP + np.arange(_GROUP)
-        columns = columns.reshape(len(scores), -1)
-        candidates = np.take_along_axis(scores, np.minimum(columns, width - 1), axis=1)
-        candidates[columns >= width] = -np.inf
-        return np.take_along_axis(columns, _highest(candidates, size), axis=1)
+    if width <= _WIDE * _GROUP * size:
+        return _highest_of_all(scores, size)
+    n_groups = width // _GROUP
+    maxima = scores[:, : _GROUP * n_groups].reshape(len(scores), _GROUP, n_groups).max(axis=1)
+    groups = _highest(maxima, size)
+    columns = (groups[:, None, :] + np.arange(0, _GROUP * n_groups, n_groups)[:, None]).reshape(len(scores), -1)
+    rest = np.broadcast_to(np.arange(_GROUP * n_groups, width), (len(scores), width - _GROUP * n_groups))
+    columns = np.hstack([columns, rest])
+    candidates = np.take_along_axis(scores, columns, axis=1)
+    highest = np.take_along_axis(columns, _highest_of_all(candidates, size), axis=1)
+    last = np.take_along_axis(maxima, groups, axis=1).min(axis=1, keepdims=True)
+    tied = np.flatnonzero(np.count_nonzero(maxima >= last, axis=1) > size)
+    highest[tied] = _highest_of_all(scores[tied], size)
+    return highest
+
+
+def _highest_of_all(scores: np.ndarray, size: int) -> np.ndarray:
+    """The same, of equal ones the first."""
+    width = scores.shape[1]
     last = np.partition(scores, width - size, axis=1)[:, width - size, None]
     chosen = scores >= last
     crowded = np.flatnonzero(np.count_nonzero(chosen, axis=1) > size)
@@ -63,8 +76,15 @@ def recommend(scores: np.ndarray, known: sp.csr_matrix | None, cutoff: int) -> l
     Raises:
         ValueError: K is below 1, or a score is not finite.
     """
-    if cutoff < 1:
-        raise ValueError(f"at least 1 product must be asked for, found {cutoff}")
+    return best_products(leave_out(scores, known), cutoff)
+
+
+def leave_out(scores: np.ndarray, known: sp.csr_matrix | None) -> np.ndarray:
+    """The same (B, P) float32 scores, changed in place: -inf where a product is known.
+
+    Raises:
+        ValueError: a score is not finite.
+    """
     n_bad = scores.size - np.count_nonzero(np.isfinite(scores))
     if n_bad:
         raise ValueError(
@@ -72,6 +92,17 @@ def recommend(scores: np.ndarray, known: sp.csr_matrix | None, cutoff: int) -> l
         )
     if known is not None:
         scores[csr_rows(known), known.indices] = -np.inf
+    return scores
+
+
+def best_products(scores: np.ndarray, cutoff: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What ``recommend`` returns, of scores that ``leave_out`` was at.
+
+    Raises:
+        ValueError: K is below 1.
+    """
+    if cutoff < 1:
+        raise ValueError(f"at least 1 product must be asked for, found {cutoff}")
     ranked = top_k(scores, cutoff)
     best = np.take_along_axis(scores, ranked, axis=1)
     return [(products[keep], values[keep]) for products, values, keep in zip(ranked, best, best > -np.inf, strict=True)]

@@ -42,7 +42,17 @@ COMPANY_EMBEDDINGS = T.StructType(
         T.StructField("company_id", T.StringType(), False),
         T.StructField("model_version", T.StringType(), False),
         T.StructField("embedding", T.ArrayType(T.FloatType()), False),
+        T.StructField("input_hash", T.LongType(), False),  # of all that the company's rows were made from
     ]
+)
+REASONS = T.ArrayType(
+    T.StructType(
+        [
+            T.StructField("kind", T.StringType()),
+            T.StructField("name", T.StringType()),
+            T.StructField("share", T.FloatType()),
+        ]
+    )
 )
 COMPANY_SCORES = T.StructType(
     [
@@ -50,8 +60,19 @@ COMPANY_SCORES = T.StructType(
         T.StructField("product_id", T.StringType(), False),
         T.StructField("rank", T.IntegerType(), False),
         T.StructField("score", T.FloatType(), False),
+        T.StructField("reasons", REASONS),
         T.StructField("model_version", T.StringType(), False),
         T.StructField("scored_at", T.TimestampType(), False),
+    ]
+)
+PRODUCT_SCORES = COMPANY_SCORES
+COMPANY_NEIGHBOURS = T.StructType(
+    [
+        T.StructField("company_id", T.StringType(), False),
+        T.StructField("neighbour_id", T.StringType(), False),
+        T.StructField("rank", T.IntegerType(), False),
+        T.StructField("similarity", T.FloatType(), False),
+        T.StructField("model_version", T.StringType(), False),
     ]
 )
 QUARANTINE = T.StructType(

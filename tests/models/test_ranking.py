@@ -25,6 +25,14 @@ def test_top_k_is_a_sort_with_ties_in_product_order(cutoff, distinct):
     assert ranked.tolist() == [sorted_by_hand(row, cutoff) for row in scores]
 
 
+@pytest.mark.parametrize("distinct", [2, 20, 1_000_000])
+@pytest.mark.parametrize("width", [96, 97, 500])
+def test_rows_too_wide_to_look_at_every_product_are_no_exception(width, distinct):
+    scores = np.random.default_rng(width).integers(0, distinct, (200, width)).astype(np.float32)
+    scores[np.random.default_rng(1).random(scores.shape) < 0.5] = -np.inf
+    assert top_k(scores, 2).tolist() == [sorted_by_hand(row, 2) for row in scores]
+
+
 def test_top_k_of_nobody():
     assert top_k(np.zeros((0, 5), np.float32), 3).shape == (0, 3)
 

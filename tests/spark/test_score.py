@@ -1,10 +1,12 @@
 """Scoring on Spark: who gets which rows, and that they are those of the registered model."""
 
+import shutil
 from dataclasses import replace
 
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 from tiny_bert import save_tiny_bert
@@ -12,11 +14,16 @@ from tiny_package import make_hcf, make_package
 
 from hcf_spark.config import load_config
 from hcf_spark.errors import DataError
+from hcf_spark.models.hcf import Hcf
 from hcf_spark.models.package import ModelPackage
 from hcf_spark.models.popularity import Popularity
-from hcf_spark.spark import score
+from hcf_spark.models.ranking import csr_rows
+from hcf_spark.spark import score_blocks
 from hcf_spark.spark.embed import embed_companies
-from hcf_spark.spark.score import build_scoring_rows, make_embed_fn, make_score_fn, score_companies
+from hcf_spark.spark.score import keep_versions, old_versions, score_companies
+from hcf_spark.spark.score_blocks import make_score_fn
+from hcf_spark.spark.score_rows import build_scoring_rows
+from hcf_spark.spark.staging import Staging
 from hcf_spark.spark.tables import Tables
 from hcf_spark.text.spec import resolve_encoder
 from hcf_spark.tracking.pyfunc import HybridRecommender
@@ -31,15 +38,14 @@ USED = {
     "c0": ["p0", "p1"], "c1": ["p2"], "c2": ["not in the model"], "seen by none": ["p4", "not in the model"],
     "no text": ["p3"], "all products": ["p0", "p1", "p2", "p3", "p4"], "all but one": ["p4", "p1", "p2", "p0"],
 }  # fmt: skip
-RANKING = ["company_id", "product_id", "rank"]
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("score")
     encoder = save_tiny_bert(folder / "tiny")
-    overrides = [f"output={folder / 'out'}", f"encoder.model={encoder}", "encoder.overlap_tokens=2", "score.top_k=3"]
-    return load_config(overrides=overrides)
+    overrides = [f"output={folder / 'out'}", f"encoder.model={encoder}", "encoder.overlap_tokens=2"]
+    return load_config(overrides=[*overrides, "score.top_k=3", "score.companies_per_product=4"])
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +74,25 @@ def package(config):
 
 @pytest.fixture(scope="module")
 def run(tables, config, tmp_path_factory):
-    """Score all companies with a package; returns both tables, sorted, as pandas."""
+    """Score all companies with a package; returns rankings and vectors of its version, sorted, as pandas."""
 
     def run(package, version):
-        folder = tmp_path_factory.mktemp("package")
-        package.save(folder)
-        score_companies(tables, config, folder, package.about, version)
-        scores = tables.read("company_scores", "").withColumn("scored_at", F.col("scored_at").cast("string"))
-        vectors = tables.read("company_embeddings", "").toPandas().sort_values("company_id", ignore_index=True)
-        return scores.toPandas().sort_values(["company_id", "rank"], ignore_index=True), vectors
+        bring_up_to_date(tables, config, package, version, tmp_path_factory.mktemp("package"))
+        return read(tables, "company_scores", version), read(tables, "company_embeddings", version)
 
     return run
+
+
+def bring_up_to_date(tables, config, package, version, folder):
+    package.save(folder / "package")
+    staging = Staging(folder / "staging")
+    return score_companies(tables, config, folder / "package", package.about, version, staging)
+
+
+def read(tables, name, version):
+    rows = tables.read(name, "").where(F.col("model_version") == version)
+    order = [column for column in ("company_id", "rank") if column in rows.columns]
+    return rows.toPandas().sort_values(order, ignore_index=True)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +127,6 @@ def test_ranks_count_from_one_by_falling_score_and_rows_are_stamped(scored):
         assert values == sorted(values, reverse=True)
     assert set(scores["model_version"]) == set(vectors["model_version"]) == {"7"}
     assert scores["scored_at"].nunique() == 1
-    assert scores["scored_at"].notna().all()
 
 
 def test_scores_are_those_of_the_registered_model(scored, package, config, tmp_path):
@@ -124,7 +137,9 @@ def test_scores_are_those_of_the_registered_model(scored, package, config, tmp_p
     model.load_context(mlflow.pyfunc.PythonModelContext(artifacts, model_config=None))
     products = [USED.get(company) for company in TEXTS]
     answer = model.predict(
-        None, pd.DataFrame({"company_id": list(TEXTS), "description": list(TEXTS.values()), "products": products})
+        None,
+        pd.DataFrame({"company_id": list(TEXTS), "description": list(TEXTS.values()), "products": products}),
+        {"task": "products", "top_k": 3, "exclude_known": True, "with_reasons": False},
     )
     ranked, values = by_company(scored[0]), by_company(scored[0], "score")
     for company, expected, scores in zip(TEXTS, answer["product_ids"], answer["scores"], strict=True):
@@ -140,40 +155,150 @@ def test_a_company_of_training_is_known_by_what_was_learnt_of_it_others_by_their
     np.testing.assert_allclose(vectors["no text"], np.zeros(16))
 
 
-def test_twice_gives_the_same_tables(scored, run, package, tables):
-    version = tables.version("company_scores")
-    (first_scores, first_vectors), (second_scores, second_vectors) = scored, run(package, version="7")
-    assert tables.version("company_scores") == version + 1
-    assert (second_scores["scored_at"] > first_scores["scored_at"].max()).all()
-    pd.testing.assert_frame_equal(first_scores.drop(columns="scored_at"), second_scores.drop(columns="scored_at"))
-    assert first_vectors["company_id"].tolist() == second_vectors["company_id"].tolist()
-    assert np.array_equal(np.stack(first_vectors["embedding"]), np.stack(second_vectors["embedding"]))
+def test_a_product_gets_its_best_companies_but_not_its_users(scored, tables, config, package):
+    """Against a sort of all scores."""
+    rows = build_scoring_rows(tables, config, package.about).toPandas().sort_values("company_id", ignore_index=True)
+    companies = package.companies(rows["company_id"], np.stack(rows["text"]), rows["products"])
+    scores = package.model.score(companies)
+    scores[csr_rows(companies.known), companies.known.indices] = -np.inf
+    found = read(tables, "product_scores", "7").sort_values(["product_id", "rank"])
+    for column, product in enumerate(package.product_ids):
+        best = [row for row in np.argsort(-scores[:, column], kind="stable")[:4] if scores[row, column] > -np.inf]
+        own = found[found["product_id"] == product]
+        assert own["company_id"].tolist() == rows["company_id"][best].tolist()
+        assert own["rank"].tolist() == list(range(1, len(best) + 1))
+        np.testing.assert_allclose(own["score"], scores[best, column], atol=1e-5)
+    assert set(found["scored_at"]) == set(scored[0]["scored_at"])
 
 
-def test_equal_scores_are_ranked_in_product_order(scored, run, package):
-    """In the order of the vocabulary, not of the alphabet; and a run replaces what was there."""
+def test_twice_writes_nothing_the_second_time(scored, tables, config, package, tmp_path):
+    names = ("company_scores", "product_scores", "company_embeddings")
+    versions = [tables.version(name) for name in names]
+    assert bring_up_to_date(tables, config, package, "7", tmp_path) == 0
+    assert [tables.version(name) for name in names] == versions
+
+
+def test_equal_scores_are_ranked_in_product_order_and_then_by_company(scored, run, package, tables):
+    """In the order of the vocabulary, not of the alphabet."""
     ties = ModelPackage(
         Popularity(np.array([0.1, 0.5, 0.5, 0.5, 0.5], np.float32)),
         ["p4", "p3", "p2", "p1", "p0"], list("ABCDE"), package.company_ids, package.about,
     )  # fmt: skip
-    scores, vectors = run(ties, version="8")
-    products = by_company(scores)
+    products = by_company(run(ties, version="8")[0])
     assert products["no products"] == ["p3", "p2", "p1"]
     assert products["c1"] == ["p3", "p1", "p0"]
     assert products["all but one"] == ["p3"]
-    assert set(scores["model_version"]) == set(vectors["model_version"]) == {"8"}
+    companies = read(tables, "product_scores", "8").sort_values("rank").groupby("product_id")["company_id"].agg(list)
+    assert companies["p3"] == ["all but one", "c0", "c1", "c2"]
+    assert companies["p4"] == ["c0", "c1", "c2", "no products"]
 
 
-def test_blocks_of_any_size_give_the_same_rows(tables, config, package, tmp_path, monkeypatch):
+@pytest.fixture
+def copied(spark, scored, config, tmp_path):
+    """Tables and settings of a copy that a test may change."""
+    shutil.copytree(config.output, tmp_path / "out")
+    copy = config.model_copy(update={"output": str(tmp_path / "out")})
+    return Tables(spark, copy), copy
+
+
+def test_only_companies_that_changed_are_scored_again_and_those_gone_lose_their_rows(
+    spark, scored, copied, package, tmp_path
+):
+    """One has more products, so many that its list gets shorter; one is new, one is gone; the rest as if all anew."""
+    tables, config = copied
+    companies = tables.read("companies", "").where("company_id <> 'seen by none' or company_id is null").collect()
+    columns = "company_id string, name string, description string"
+    tables.overwrite("companies", spark.createDataFrame([*companies, ("new", "new", None)], columns))
+    more = spark.createDataFrame(
+        [("c0", "p2", 1.0), ("c0", "p3", 1.0)], "company_id string, product_id string, weight double"
+    )
+    tables.merge("usage", more, more.schema, ["company_id", "product_id"])
+    assert bring_up_to_date(tables, config, package, "7", tmp_path / "first") == 2
+    after, before = read(tables, "company_scores", "7"), scored[0]
+    again = after[after["scored_at"] > before["scored_at"].max()]
+    assert by_company(again) == {"c0": ["p4"], "new": by_company(after)["new"]}
+    unchanged = [frame[~frame["company_id"].isin(["c0", "new", "seen by none"])] for frame in (before, after)]
+    pd.testing.assert_frame_equal(*(frame.reset_index(drop=True) for frame in unchanged))
+    assert set(read(tables, "company_embeddings", "7")["company_id"]) == {*TEXTS, "new"} - {"seen by none"}
+
+    names = ("company_scores", "product_scores", "company_embeddings")
+    first = [read(tables, name, "7") for name in names]
+    shorter = config.model_copy(update={"score": config.score.model_copy(update={"top_k": 2})})
+    assert bring_up_to_date(tables, shorter, package, "7", tmp_path / "second") == len(TEXTS)
+    second = [read(tables, name, "7") for name in names]
+    assert first[0]["rank"].max() == 3
+    first[0] = first[0][first[0]["rank"] <= 2]
+    for old, new in zip(first, second, strict=True):
+        assert len(old) == len(new) > 0
+        for column in old.columns.drop(["scored_at", "input_hash", "reasons"], errors="ignore"):
+            if column in ("score", "embedding"):
+                np.testing.assert_allclose(np.vstack(old[column]), np.vstack(new[column]), atol=1e-6)
+            else:
+                assert old[column].tolist() == new[column].tolist()
+
+
+def test_reasons_add_up_to_the_score_in_both_directions(scored, tables):
+    for rows in (scored[0], read(tables, "product_scores", "7")):
+        sums = [sum(reason["share"] for reason in reasons) for reasons in rows["reasons"]]
+        np.testing.assert_allclose(sums, rows["score"], atol=1e-5)
+        assert {reason["kind"] for reasons in rows["reasons"] for reason in reasons} >= {"text", "popularity"}
+
+
+def test_rows_of_old_model_versions_are_deleted(copied, package, tmp_path):
+    """Here the only other one is newer; and without reasons and products' companies there are none."""
+    tables, config = copied
+    few = config.score.model_copy(update={"with_reasons": False, "companies_per_product": 0})
+    bring_up_to_date(tables, config.model_copy(update={"score": few}), package, "10", tmp_path)
+    assert read(tables, "company_scores", "10")["reasons"].isna().all()
+    assert read(tables, "product_scores", "10").empty
+    version = tables.version("company_scores")
+    keep_versions(tables, "7", n_kept=3)
+    assert tables.version("company_scores") == version
+    keep_versions(tables, "7", n_kept=1)
+    for name in ("company_scores", "company_embeddings"):
+        assert {row.model_version for row in tables.read(name, "").collect()} == {"7"}
+
+
+def test_the_newest_versions_are_kept_and_the_one_that_serves():
+    assert old_versions(["7", "8", "9", "10"], "8", 1) == ["10", "9", "7"]
+    assert old_versions(["7", "8", "9", "10"], "8", 2) == ["9", "7"]
+    assert old_versions(["8", "9", "10"], "8", 5) == []
+
+
+@pytest.fixture
+def batch(tables, config, package):
+    """Rows as the workers get them."""
+    rows = build_scoring_rows(tables, config, package.about).toPandas().sort_values("company_id", ignore_index=True)
+    return pa.RecordBatch.from_pandas(rows.assign(is_changed=True, input_hash=0), preserve_index=False)
+
+
+def score_batches(package, companies_per_product, *batches):
+    """Rankings by direction."""
+    found = pa.Table.from_batches(make_score_fn(str(package), 3, companies_per_product)(iter(batches))).to_pandas()
+    return [rows for _, rows in found.groupby("direction")]
+
+
+def test_a_model_with_scores_of_its_own_for_products_is_asked_for_them(batch, package, monkeypatch, tmp_path):
+    """Here those say the opposite, and the products of a company stay as they are."""
     package.save(tmp_path)
-    batch = build_scoring_rows(tables, config, package.about).toPandas()
-    rank, embed = make_score_fn(str(tmp_path), 3), make_embed_fn(str(tmp_path))
-    whole_scores, whole_vectors = (pd.concat(make(iter([batch]))) for make in (rank, embed))
-    monkeypatch.setattr(score, "_ROWS", 3)
-    scores, vectors = (pd.concat(make(iter([batch[:0], batch[:5], batch[5:]]))) for make in (rank, embed))
-    assert scores[RANKING].to_numpy().tolist() == whole_scores[RANKING].to_numpy().tolist()
-    np.testing.assert_allclose(scores["score"], whole_scores["score"], atol=1e-6)
-    np.testing.assert_allclose(np.stack(vectors["embedding"]), np.stack(whole_vectors["embedding"]), atol=1e-6)
+    usual = score_batches(tmp_path, 2, batch)
+    monkeypatch.setattr(Hcf, "score_for_products", lambda self, companies: -self.score(companies), raising=False)
+    own = score_batches(tmp_path, 8, batch)
+    assert own[0]["ids"].map(list).tolist() == usual[0]["ids"].map(list).tolist()
+    assert [list(ids[:-3:-1]) for ids in own[1]["ids"]] == usual[1]["ids"].map(list).tolist()
+
+
+def test_blocks_of_any_size_give_the_same_rows(batch, package, tmp_path, monkeypatch):
+    package.save(tmp_path)
+    whole = score_batches(tmp_path, 2, batch)
+    monkeypatch.setattr(score_blocks, "_ROWS", 3)
+    parts = score_batches(tmp_path, 2, batch[:0], batch[:5], batch[5:])
+    for first, second in zip(whole, parts, strict=True):
+        for column in ("id", "ids"):
+            assert first[column].map(list).tolist() == second[column].map(list).tolist()
+        for column in ("scores", "embedding"):
+            for numbers in zip(first[column].dropna(), second[column].dropna(), strict=True):
+                np.testing.assert_allclose(*numbers, atol=1e-6)
 
 
 def test_rows_to_score_are_every_sound_company_once(tables, config, package):

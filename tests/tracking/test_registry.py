@@ -26,12 +26,21 @@ def test_signature_and_input_example_travel_with_the_model(version):
     info = mlflow.models.get_model_info("models:/registered/1")
     inputs = {column.name: (column.type, column.required) for column in info.signature.inputs}
     assert {name: required for name, (_, required) in inputs.items()} == {
-        "company_id": False, "description": False, "products": False,
+        "company_id": False, "description": False, "products": False, "product_id": False,
     }  # fmt: skip
-    assert [column.name for column in info.signature.outputs] == ["product_ids", "scores"]
-    assert {param.name: param.default for param in info.signature.params} == {"top_k": 3, "exclude_known": True}
+    assert {param.name: param.default for param in info.signature.params} == {
+        "task": "products", "top_k": 3, "exclude_known": True, "with_reasons": False,
+    }  # fmt: skip
     example = mlflow.pyfunc.load_model("models:/registered/1").input_example
     assert example.to_dict("list") == {"company_id": ["new"], "description": ["we sell data"], "products": [["p0"]]}
+
+
+def test_sizes_are_logged_with_the_run(version):
+    metrics = MlflowClient().get_run(version[1]).data.metrics
+    assert metrics.keys() == {"model.package_megabytes", "model.encoder_megabytes"}
+    folder = Path(mlflow.artifacts.download_artifacts("models:/registered/1")) / "artifacts"
+    written = sum(file.stat().st_size for file in (folder / "package").iterdir())
+    assert metrics["model.package_megabytes"] == pytest.approx(written / 1e6)
 
 
 def test_requirements_are_pinned_and_leave_spark_out(version):

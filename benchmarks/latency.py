@@ -1,0 +1,152 @@
+"""Latency of the registered model for one company: text in, products out, and the part of it that is the encoder.
+
+make benchmark NAME=latency [OUT=file]; the model is the fused one, the encoder all-MiniLM-L6-v2
+"""
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from hcf_spark.config import load_config
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.evaluation.fused import OWN, FusedCandidate
+from hcf_spark.models.base import Model
+from hcf_spark.models.companies import Companies
+from hcf_spark.models.package import About, ModelPackage
+from hcf_spark.text.spec import resolve_encoder
+from hcf_spark.tracking import registry
+from hcf_spark.tracking.run import tracked_run
+
+NEAR = {"k": 100, "sharpness": 10.0}
+SETTINGS = {
+    "cold": {
+        "model": OWN,
+        "near": NEAR,
+        "own": {"text_strength": 10.0, "offset": 0.5},
+        "added": {"text_knn": {"settings": NEAR, "weight": 0.1}},
+    },
+    "warm": {
+        "model": OWN,
+        "near": NEAR,
+        "base": {"strength": 1.0, "text_strength": 10.0},
+        "own": {"strength": 1.0, "text_strength": 10.0, "offset": 0.5, "dropout": 0.5},
+        "added": {
+            "ials": {
+                "settings": {"factors": 64, "regularization": 0.1, "alpha": 10.0, "iterations": 2},
+                "weight": 0.1,
+            }
+        },
+    },
+}
+PRODUCTS_EACH = 12
+WORDS = (
+    "we", "build", "cloud", "software", "for", "hospitals", "banks", "farms", "shops", "our", "platform", "moves",
+    "data", "between", "teams", "that", "plan", "sell", "ship", "support", "machines", "energy", "travel", "homes",
+)  # fmt: skip
+N_WORDS = 60
+WARM_UP = 10
+
+
+def measure(model: mlflow.pyfunc.PyFuncModel, texts: Sequence[str]) -> dict[str, float]:
+    """Milliseconds of a call of the loaded model with the text of one company.
+
+    Args:
+        model: the loaded model.
+        texts: asked one after the other, 10 of them once before the clock starts.
+
+    Returns:
+        median and p99 of the whole call; encoder_median, of the same texts through the encoder alone.
+    """
+    recommender = model.unwrap_python_model()
+    column = recommender.package.about.text_columns[0]
+    whole, encoder = [], []
+    for text in [*texts[:WARM_UP], *texts]:
+        question, start = pd.DataFrame({column: [text]}), time.perf_counter()
+        model.predict(question)
+        whole.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        recommender.encoder.encode([text])
+        encoder.append(time.perf_counter() - start)
+    whole, encoder = (1_000 * np.array(seconds[WARM_UP:]) for seconds in (whole, encoder))
+    return {
+        "median": float(np.median(whole)),
+        "p99": float(np.quantile(whole, 0.99)),
+        "encoder_median": float(np.median(encoder)),
+    }
+
+
+def make_texts(count: int) -> list[str]:
+    """Texts as long as a description, none like another."""
+    random = np.random.default_rng(0)
+    return [" ".join(random.choice(WORDS, N_WORDS)) for _ in range(count)]
+
+
+def fit_model(n_companies: int, n_products: int, text_dimension: int) -> Model:
+    """The fused model of random companies: latency depends on its size, not on what it has learnt."""
+    random = np.random.default_rng(0)
+    products = (n_products * random.random((n_companies, PRODUCTS_EACH)) ** 3).astype(np.int64)
+    starts = np.arange(n_companies + 1) * PRODUCTS_EACH
+    known = sp.csr_matrix(
+        (np.ones(products.size, np.float32), products.ravel(), starts), shape=(n_companies, n_products)
+    )
+    known.sum_duplicates()
+    known.data[:] = 1
+    text = random.standard_normal((n_companies, text_dimension), np.float32)
+    companies = Companies(text, known, np.arange(n_companies))
+    return FusedCandidate(CLOSED_FORM, network=None).fit(companies, SETTINGS, seed=0)
+
+
+def load_registered(n_companies: int, n_products: int, output: Path) -> mlflow.pyfunc.PyFuncModel:
+    """A model of so many reference companies and products, through the registry."""
+    config = load_config(overrides=[f"output={output}"])
+    spec = resolve_encoder(config.encoder)
+    about = About(
+        text_columns=tuple(config.text.columns),
+        encoder=config.encoder.model_dump(),
+        encoder_id=spec.encoder_id,
+        text_dimension=spec.dimension,
+        snapshot_id="random",
+        top_k=config.score.top_k,
+    )
+    names = [f"product {number}" for number in range(n_products)]
+    companies = [f"company {number}" for number in range(n_companies)]
+    model = fit_model(n_companies, n_products, spec.dimension)
+    ModelPackage(model, names, names, companies, about).save(output / registry.PACKAGE)
+    example = pd.DataFrame({about.text_columns[0]: make_texts(1)})
+    signature = registry.make_signature(about.text_columns, about.top_k)
+    with tracked_run(config, "benchmark", {}):
+        registry.register("latency", output / registry.PACKAGE, Path(spec.folder), signature, example)
+    return mlflow.pyfunc.load_model(f"models:/latency@{registry.CHALLENGER}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the latencies, and write them as JSON where --out says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--companies", type=int, default=20_000, help="reference companies of the model")
+    parser.add_argument("--products", type=int, default=5_000)
+    parser.add_argument("--calls", type=int, default=300)
+    parser.add_argument("--out")
+    flags = parser.parse_args(argv)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    with tempfile.TemporaryDirectory() as output:
+        model = load_registered(flags.companies, flags.products, Path(output))
+        found = {"latency_ms": measure(model, make_texts(flags.calls))}
+    print(f"one company, {flags.companies:,} reference companies, {flags.products:,} products, {flags.calls} calls")
+    print("ms:", ", ".join(f"{name} {value:.1f}" for name, value in found["latency_ms"].items()))
+    if flags.out:
+        Path(flags.out).write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

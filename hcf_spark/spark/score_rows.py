@@ -1,0 +1,62 @@
+"""What a company is scored by: its text vector and the products it uses."""
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from hcf_spark.config import Config
+from hcf_spark.errors import DataError
+from hcf_spark.spark.export import with_text
+from hcf_spark.spark.interactions import read_checked
+from hcf_spark.spark.tables import Tables
+from hcf_spark.spark.text_vectors import build_text_vectors
+
+if TYPE_CHECKING:
+    from hcf_spark.models.package import About
+
+
+def build_scoring_rows(tables: Tables, config: Config, about: "About") -> DataFrame:
+    """Every sound company with its text vector and the products it uses.
+
+    Returns:
+        company_id, text (D floats, zeros without text), products (product ids). Lazy.
+
+    Raises:
+        DataError: there are no text vectors by the model's encoder.
+    """
+    embeddings = tables.read("text_embeddings", "embed_companies").where(F.col("encoder_id") == about.encoder_id)
+    first = embeddings.select(F.size("embedding")).head()
+    if first is None:
+        raise DataError(
+            f"table text_embeddings has no vector by the model's encoder {about.encoder_id}: "
+            "run embed_companies with its settings"
+        )
+    checked = read_checked(tables, config)
+    vectors = build_text_vectors(embeddings, about.encoder_id, about.text_columns, about.text_combine, first[0])
+    companies = with_text(checked["companies"].good.select("company_id"), vectors, about.text_dimension)
+    used = checked["usage"].good.groupBy("company_id").agg(F.sort_array(F.collect_list("product_id")).alias("products"))
+    return companies.join(used, "company_id", "left")
+
+
+def compare_inputs(rows: DataFrame, stored: DataFrame) -> DataFrame:
+    """Which companies have to be scored, and which have gone; lazy.
+
+    Args:
+        rows: company_id, input_hash.
+        stored: company_id, input_hash of the companies that were scored before.
+
+    Returns:
+        company_id (unique, of either), is_changed (new ones too), is_gone.
+    """
+    before = stored.select("company_id", F.col("input_hash").alias("hash_before"))
+    is_gone = F.col("input_hash").isNull()
+    return (
+        rows.select("company_id", "input_hash")
+        .join(before, "company_id", "full_outer")
+        .select(
+            "company_id",
+            (~is_gone & ~F.col("input_hash").eqNullSafe(F.col("hash_before"))).alias("is_changed"),
+            is_gone.alias("is_gone"),
+        )
+    )
