@@ -48,7 +48,7 @@ class SparkSettings(_Settings):
 
 TableName = Literal[
     "companies", "products", "usage", "company_vocab", "product_vocab", "company_product", "text_embeddings",
-    "company_embeddings", "company_scores", "quarantine", "sample_truth",
+    "company_embeddings", "company_scores", "company_communities", "communities", "quarantine", "sample_truth",
 ]  # fmt: skip
 
 
@@ -170,6 +170,14 @@ class ScoreSettings(_Settings):
     top_k: Count
 
 
+class CommunitySettings(_Settings):
+    neighbours: Count
+    resolution: Positive
+    max_companies: Count
+    group_columns: list[str]
+    top_k: Count
+
+
 class Config(_Settings):
     """All settings of a run; conf/base.yml says what each means."""
 
@@ -188,6 +196,7 @@ class Config(_Settings):
     evaluation: EvaluationSettings
     mlflow: MlflowSettings
     score: ScoreSettings
+    communities: CommunitySettings
 
     def to_yaml(self) -> str:
         """The resolved settings as YAML, a group a line, secrets masked."""

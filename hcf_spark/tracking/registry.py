@@ -93,8 +93,8 @@ def find_alias(name: str, alias: str) -> str | None:
         return None
 
 
-def fetch(name: str, alias: str, folder: Path) -> RegisteredModel:
-    """Bring the version that an alias points to into ``folder``.
+def require_alias(name: str, alias: str) -> str:
+    """The version that an alias points to.
 
     Raises:
         RegistryError: there is no such model or alias.
@@ -104,6 +104,16 @@ def fetch(name: str, alias: str, folder: Path) -> RegisteredModel:
         raise RegistryError(
             f"the registry at {mlflow.get_registry_uri()} has no model {name}@{alias}: run train_model first"
         )
+    return version
+
+
+def fetch(name: str, alias: str, folder: Path) -> RegisteredModel:
+    """Bring the version that an alias points to into ``folder``.
+
+    Raises:
+        RegistryError: there is no such model or alias.
+    """
+    version = require_alias(name, alias)
     found = MlflowClient().get_model_version(name, version)
     target = folder / f"{name}-{version}-{found.run_id}"  # as workers cache by path, never the name of another model
     target.mkdir(parents=True, exist_ok=True)

@@ -116,7 +116,7 @@ def test_the_report_names_every_model_and_the_champion(metrics, config):
 
 def test_nothing_but_what_was_promised_is_left_behind(metrics, config):
     assert {path.name for path in Path(config.output).iterdir()} == {
-        "report.html", "metrics.json", "tables", "snapshots", "mlflow.db", "mlartifacts",
+        "report.html", "metrics.json", "communities.json", "tables", "snapshots", "mlflow.db", "mlartifacts",
     }  # fmt: skip
 
 

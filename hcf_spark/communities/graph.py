@@ -1,0 +1,56 @@
+"""Who is near whom: exact nearest neighbours by cosine, block by block, and the graph of them."""
+
+import numpy as np
+import scipy.sparse as sp
+
+_CELLS = 8_000_000
+
+
+def nearest(unit: np.ndarray, among: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The most similar rows of ``among`` for each row of ``unit``; about 32 MB of similarities are held at once.
+
+    Args:
+        unit: (B, d) float32 rows of length 1.
+        among: (C, d) float32 rows of length 1.
+        size: k, at most C.
+
+    Returns:
+        (B, k) int64 rows of ``among``, in no order, and their (B, k) float32 cosines.
+    """
+    found = [_nearest(unit[start : start + _rows(among)] @ among.T, size) for start in _starts(unit, among)]
+    if not found:
+        return np.zeros((0, size), np.int64), np.zeros((0, size), np.float32)
+    return tuple(np.concatenate(side) for side in zip(*found, strict=True))
+
+
+def neighbour_graph(unit: np.ndarray, size: int) -> sp.csr_matrix:
+    """The symmetric graph in which each row is tied to its nearest others by their cosine.
+
+    Args:
+        unit: (C, d) float32 rows of length 1.
+        size: neighbours of each, or all others if they are fewer; a tie of one side is a tie, one that is not above 0
+            is none.
+
+    Returns:
+        (C, C) float32 CSR, zero diagonal.
+    """
+    count = len(unit)
+    rows, cosines = nearest(unit, unit, min(size + 1, count))
+    sources = np.repeat(np.arange(count), rows.shape[1])
+    is_tie = (sources != rows.ravel()) & (cosines.ravel() > 0)
+    ties = (cosines.ravel()[is_tie], (sources[is_tie], rows.ravel()[is_tie]))
+    directed = sp.csr_matrix(ties, shape=(count, count))
+    return directed.maximum(directed.T).tocsr()
+
+
+def _rows(among: np.ndarray) -> int:
+    return max(1, _CELLS // max(len(among), 1))
+
+
+def _starts(unit: np.ndarray, among: np.ndarray) -> range:
+    return range(0, len(unit), _rows(among))
+
+
+def _nearest(cosines: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.argpartition(-cosines, size - 1, axis=1)[:, :size]
+    return rows, np.take_along_axis(cosines, rows, axis=1)
