@@ -18,6 +18,7 @@ _CLASSES = {
     "blend": "hcf_spark.models.fused:Blend",
     "fused": "hcf_spark.models.fused:Fused",
     "ease_text_ials": "hcf_spark.models.ease_text_ials:EaseTextIals",
+    "rotated": "hcf_spark.models.rotated:Rotated",
     "dcf": "hcf_spark.models.hcf:Dcf",
     "hcf": "hcf_spark.models.hcf:Hcf",
 }

@@ -88,9 +88,7 @@ def make_place_fn(landmarks: str, neighbours: int) -> Callable[[Iterator[pd.Data
     return place
 
 
-def compare_usage_with_chance(
-    usage: DataFrame, ids: Sequence[str], labels: np.ndarray, config: Config
-) -> AgainstChance:
+def compare_with_chance(usage: DataFrame, ids: Sequence[str], labels: np.ndarray, config: Config) -> AgainstChance:
     """The communities in what companies use, against usage rewired; collects the usage of 5,000 companies at most.
 
     Args:
