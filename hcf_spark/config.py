@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from hcf_spark.errors import ConfigError
@@ -159,11 +159,17 @@ class EvaluationSettings(_Settings):
     models: Annotated[list[ModelName], Field(min_length=1)]
 
 
+def _name_yaml_booleans(value: Any) -> Any:
+    """YAML reads on and off as true and false."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 class MlflowSettings(_Settings):
     tracking_uri: str | None
     registry_uri: str | None
     experiment: str
     model_name: str
+    gate: Annotated[Literal["off", "dry_run", "on"], BeforeValidator(_name_yaml_booleans)]
 
 
 class ScoreSettings(_Settings):

@@ -90,6 +90,10 @@ class ModelPackage:
         index = np.array([self._company_idx.get(company, -1) for company in ids], np.int64)
         return Companies(text, known, index)
 
+    def with_model(self, model: Model) -> "ModelPackage":
+        """The same vocabularies with another model."""
+        return ModelPackage(model, self.product_ids, self.product_names, self.company_ids, self.about)
+
     def save(self, folder: Path) -> None:
         """Write the package; the weights first, the rest last."""
         save_model(self.model, folder)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import mlflow
@@ -14,6 +14,7 @@ from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec
 
 import hcf_spark
 from hcf_spark.errors import RegistryError
+from hcf_spark.models.rotated import Drift
 from hcf_spark.tracking.run import package_versions
 
 logger = logging.getLogger(__name__)
@@ -128,3 +129,18 @@ def note_table(run_id: str, name: str, location: str, version: int) -> None:
     client = MlflowClient()
     client.set_tag(run_id, f"table.{name}.location", location)
     client.set_tag(run_id, f"table.{name}.version", str(version))
+
+
+def note_drift(name: str, version: str, champion: str, drift: Drift) -> None:
+    """Write on a version, and on the active run, how far its company vectors are from those they were rotated to.
+
+    Args:
+        name: of the registered model.
+        version: the new one.
+        champion: the version whose vectors were the aim.
+        drift: what is left.
+    """
+    client, figures = MlflowClient(), asdict(drift)
+    mlflow.log_metrics({f"rotation.{key}": value for key, value in figures.items()})
+    for key, value in {"champion": champion, **figures}.items():
+        client.set_model_version_tag(name, version, f"rotation.{key}", str(value))
