@@ -52,7 +52,7 @@ class Drift:
 
     Attributes:
         companies: number that both models know.
-        mean_cosine: of a company's vector and its vector before; 1 where nothing moved.
+        mean_cosine: of a company's vector and its vector before, over those that have one; 1 where nothing moved.
         relative_residual: |U R - U'| / |U'|, Frobenius norms; 0 where nothing moved.
     """
 
@@ -79,9 +79,9 @@ def fit_rotation(vectors: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, D
     rotation = orthogonal_procrustes(_fill_up(vectors, size), target)[0][: vectors.shape[1]].astype(np.float32)
     rotated = vectors @ rotation
     lengths = np.linalg.norm(rotated, axis=1) * np.linalg.norm(target, axis=1)
-    cosines = (rotated * target).sum(axis=1) / np.maximum(lengths, np.finfo(np.float32).tiny)
+    cosines = (rotated * target).sum(axis=1)[lengths > 0] / lengths[lengths > 0]
     residual = np.linalg.norm(rotated - target) / max(np.linalg.norm(target), np.finfo(np.float32).tiny)
-    return rotation, Drift(len(vectors), float(cosines.mean()), float(residual))
+    return rotation, Drift(len(vectors), float(cosines.mean()) if len(cosines) else 1.0, float(residual))
 
 
 def _fill_up(vectors: np.ndarray, size: int) -> np.ndarray:

@@ -51,7 +51,9 @@ def test_other_dimensions_are_filled_up_and_lengths_and_angles_stay(d, e):
 def test_companies_of_which_nothing_is_known_do_no_harm():
     rotation, drift = fit_rotation(np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32))
     assert np.isfinite(rotation).all()
-    assert (drift.mean_cosine, drift.relative_residual) == (0.0, 0.0)
+    assert (drift.mean_cosine, drift.relative_residual) == (1.0, 0.0)
+    before = np.vstack([random_vectors(20, 6), np.zeros((20, 6), np.float32)])
+    assert fit_rotation(before @ turn(6), before)[1].mean_cosine == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("name", ["ease_text_ials", "ease+ae", "popularity"])
@@ -71,8 +73,7 @@ def test_scores_stay_and_it_travels(name, tmp_path):
     np.testing.assert_allclose(rotated.embed(train) @ rotated.embed(train).T, vectors @ vectors.T, rtol=1e-3, atol=1e-3)
 
 
-def test_a_model_fitted_again_has_the_vectors_of_the_one_before():
-    """EASE with text finds its low-rank vectors up to a rotation; here on the products in another order."""
+def test_a_low_rank_model_with_its_factors_turned_has_the_vectors_of_the_one_before():
     train, _ = checkerboard()
     first = fit_first(CLOSED_FORM["ials"], train)
     second = type(first).from_arrays(
