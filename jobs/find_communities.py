@@ -33,11 +33,13 @@ def run(spark: SparkSession, config: Config) -> dict[str, Any]:
         chance = compare_with_chance(checked["usage"].good, ids, detected.partition.labels, config)
     shutil.rmtree(folder, ignore_errors=True)
     facts = gather_facts(detected, chance, agreement, profiles)
+    metrics = to_metrics(facts)
+    logger.info("communities: %s", ", ".join(f"{name} {value:.3g}" for name, value in metrics.items()))
     waiting = output / "communities.json.waiting"
     waiting.write_text(json.dumps(facts, indent=1), encoding="utf-8")
     waiting.replace(output / "communities.json")
     with tracked_run(config, "find_communities", {"company_embeddings": tables.version("company_embeddings")}):
-        log_metrics(to_metrics(facts), "communities")
+        log_metrics(metrics, "communities")
         log_file(output / "communities.json")
     return facts
 
