@@ -62,7 +62,8 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
     companies = tables.read("company_vocab", "build_matrix")
     cells = split.with_part(
         tables.read("company_product", "build_matrix"),
-        companies.select("company_idx", "held_out"),
+        companies.select("company_idx", "company_id", "held_out"),
+        tables.read("product_vocab", "build_matrix").select("product_idx", "product_id"),
         config.split,
         config.seed,
     )

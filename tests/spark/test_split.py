@@ -18,18 +18,26 @@ def n_products(company):
     return 10 if company < N_RICH else 2 + company % 2
 
 
-def split(spark, settings=SETTINGS, seed=0, partitions=2):
-    """The parts of a world by company and product."""
-    cells = spark.range(0, 10 * N_COMPANIES, 1, partitions).selectExpr(
-        "id div 10 AS company_idx", "id % 10 AS product_idx"
+def split(spark, settings=SETTINGS, seed=0, partitions=2, shift=0):
+    """The parts of a world by number of company and product; their indices are ``shift`` more."""
+    cells = spark.range(0, 10 * N_COMPANIES, 1, partitions).selectExpr("id div 10 AS company", "id % 10 AS product")
+    width = F.when(F.col("company") < N_RICH, 10).otherwise(2 + F.col("company") % 2)
+    interactions = cells.where(F.col("product") < width).select(
+        (F.col("company") + shift).alias("company_idx"), (F.col("product") + shift).alias("product_idx")
     )
-    width = F.when(F.col("company_idx") < N_RICH, 10).otherwise(2 + F.col("company_idx") % 2)
-    held_out = spark.range(N_COMPANIES).select(
-        F.col("id").alias("company_idx"), F.col("id").between(N_RICH - N_COLD, N_RICH - 1).alias("held_out")
+    companies = spark.range(N_COMPANIES).select(
+        (F.col("id") + shift).alias("company_idx"),
+        F.format_string("c%d", "id").alias("company_id"),
+        F.col("id").between(N_RICH - N_COLD, N_RICH - 1).alias("held_out"),
     )
-    parted = with_part(cells.where(F.col("product_idx") < width), held_out, settings, seed)
+    products = spark.range(10).select(
+        (F.col("id") + shift).alias("product_idx"), F.format_string("p%d", "id").alias("product_id")
+    )
+    parted = with_part(interactions, companies, products, settings, seed)
     assert parted.columns == ["company_idx", "product_idx", "part"]
-    return parted.toPandas().sort_values(["company_idx", "product_idx"], ignore_index=True)
+    rows = parted.toPandas().sort_values(["company_idx", "product_idx"], ignore_index=True)
+    rows[["company_idx", "product_idx"]] -= shift
+    return rows
 
 
 def by_company(cells):
@@ -85,6 +93,10 @@ def test_partitions_play_no_part_and_the_seed_does(spark, cells):
     for part in ("test_warm", "valid_warm", "valid_cold"):
         assert (other["part"] == part).ne(cells["part"] == part).any()
     assert (other["part"] == "test_cold").equals(cells["part"] == "test_cold"), "this is not drawn here"
+
+
+def test_companies_and_products_stay_where_they_are_when_their_indices_move(spark, cells):
+    assert split(spark, shift=3).equals(cells)
 
 
 def test_something_always_stays_and_something_is_always_hidden(spark):
