@@ -99,7 +99,12 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
             registry.note_drift(config.mlflow.model_name, version, champion.version, drift)
         verdict = _pass_gate(tables, config, version, lineage, result, package, champion, snapshot)
         aliases = [registry.CHALLENGER, *([registry.CHAMPION] if verdict.promoted else [])]
-        metrics["model"] = {"name": config.mlflow.model_name, "version": version, "gate": asdict(verdict)}
+        metrics["model"] = {
+            "name": config.mlflow.model_name,
+            "version": version,
+            "gate": asdict(verdict),
+            "rotation": drift and asdict(drift),
+        }
         facts = RunFacts(
             run_id=mlflow_run.info.run_id,
             seed=config.seed,

@@ -1,7 +1,7 @@
-"""A registered version loaded and asked in a process of its own, as an application would.
+"""A logged model loaded and asked in a process of its own, as an application would.
 
 Run as a script it is that process, and imports nothing but MLflow, so that the code used is the model's own:
-``python -P fresh_process.py TRACKING_URI REGISTRY_URI MODEL_URI QUESTION ANSWER``, the last two JSON files.
+``python -P fresh_process.py MODEL QUESTION ANSWER``, a folder and two JSON files.
 """
 
 import json
@@ -18,15 +18,11 @@ class FreshProcessError(Exception):
     """The process ended without an answer; the message is its last line."""
 
 
-def ask_in_fresh_process(
-    tracking_uri: str, registry_uri: str, model_uri: str, question: dict[str, list[Any]]
-) -> dict[str, list[list[Any]]]:
+def ask_in_fresh_process(model: Path, question: dict[str, list[Any]]) -> dict[str, list[list[Any]]]:
     """Load a model in a new Python process and let it predict.
 
     Args:
-        tracking_uri: of MLflow.
-        registry_uri: of MLflow.
-        model_uri: of the model.
+        model: folder of a logged model; the process needs no registry, and so no credentials.
         question: input by column, plain values.
 
     Returns:
@@ -38,7 +34,7 @@ def ask_in_fresh_process(
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = Path(folder) / "question.json", Path(folder) / "answer.json"
         asked.write_text(json.dumps(question), encoding="utf-8")
-        command = [sys.executable, "-P", __file__, tracking_uri, registry_uri, model_uri, str(asked), str(answered)]
+        command = [sys.executable, "-P", __file__, str(model), str(asked), str(answered)]
         try:
             subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS)
         except subprocess.CalledProcessError as error:
@@ -49,14 +45,12 @@ def ask_in_fresh_process(
         return json.loads(answered.read_text(encoding="utf-8"))
 
 
-def _answer(tracking_uri: str, registry_uri: str, model_uri: str, asked: str, answered: str) -> None:
+def _answer(model: str, asked: str, answered: str) -> None:
     import mlflow
     import pandas as pd
 
-    mlflow.set_tracking_uri(tracking_uri)
-    mlflow.set_registry_uri(registry_uri)
-    question: dict[str, Any] = json.loads(Path(asked).read_text(encoding="utf-8"))
-    answer = mlflow.pyfunc.load_model(model_uri).predict(pd.DataFrame(question))
+    question = pd.DataFrame(json.loads(Path(asked).read_text(encoding="utf-8")))
+    answer = mlflow.pyfunc.load_model(model).predict(question)
     plain = {column: [list(values) for values in answer[column]] for column in ("product_ids", "scores")}
     Path(answered).write_text(json.dumps(plain), encoding="utf-8")
 

@@ -1,11 +1,14 @@
 """Does a registered version load where nothing is loaded yet, and say there what the job says here?"""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
+from mlflow.exceptions import MlflowException
 
 from hcf_spark.tracking.fresh_process import FreshProcessError, ask_in_fresh_process
 from hcf_spark.tracking.gate import Check
@@ -39,10 +42,11 @@ def check_load(name: str, version: str, sample: Sample) -> Check:
         version: of it.
         sample: what to ask.
     """
-    uris = mlflow.get_tracking_uri(), mlflow.get_registry_uri(), f"models:/{name}/{version}"
     try:
-        answer = ask_in_fresh_process(*uris, sample.question)
-    except FreshProcessError as error:
+        with tempfile.TemporaryDirectory() as folder:
+            model = mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder)
+            answer = ask_in_fresh_process(Path(model), sample.question)
+    except (FreshProcessError, MlflowException, OSError) as error:
         return Check("load", {}, f"it does not load and answer: {' '.join(str(error).split())[:_REASON_SHOWN]}")
     return compare_answer(answer["product_ids"], answer["scores"], sample)
 

@@ -10,6 +10,7 @@ from mlflow.tracking import MlflowClient
 
 from hcf_spark.text.encoder import Encoder
 from hcf_spark.text.spec import resolve_encoder
+from hcf_spark.tracking.fresh_process import FreshProcessError, ask_in_fresh_process
 from hcf_spark.tracking.load_check import Sample, check_load, compare_answer
 
 SAMPLE = Sample({}, np.array([[0.5, 0.1, 0.3], [0.2, 0.9, 0.0]], np.float32), ["p0", "p1", "p2"])
@@ -44,6 +45,11 @@ def test_a_version_without_its_files_does_not_load(sample):
     check = check_load("no files", "1", sample)
     assert check.problem.startswith("it does not load and answer: ")
     assert "No such artifact" in check.problem
+
+
+def test_a_process_that_fails_leaves_its_last_line(tmp_path):
+    with pytest.raises(FreshProcessError, match=r"^mlflow\.exceptions\.MlflowException: .*MLmodel"):
+        ask_in_fresh_process(tmp_path, {"company_id": ["a"]})
 
 
 def test_scores_that_are_the_same_agree_in_any_order():
