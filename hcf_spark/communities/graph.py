@@ -11,15 +11,15 @@ def nearest(unit: np.ndarray, among: np.ndarray, size: int) -> tuple[np.ndarray,
 
     Args:
         unit: (B, d) float32 rows of length 1.
-        among: (C, d) float32 rows of length 1.
+        among: (C, d) float32 rows of length 1, at least one.
         size: k, at most C.
 
     Returns:
         (B, k) int64 rows of ``among``, in no order, and their (B, k) float32 cosines.
     """
-    found = [_nearest(unit[start : start + _rows(among)] @ among.T, size) for start in _starts(unit, among)]
-    if not found:
-        return np.zeros((0, size), np.int64), np.zeros((0, size), np.float32)
+    step = max(1, _CELLS // len(among))
+    starts = range(0, max(len(unit), 1), step)
+    found = [_nearest(unit[start : start + step] @ among.T, size) for start in starts]
     return tuple(np.concatenate(side) for side in zip(*found, strict=True))
 
 
@@ -41,14 +41,6 @@ def neighbour_graph(unit: np.ndarray, size: int) -> sp.csr_matrix:
     ties = (cosines.ravel()[is_tie], (sources[is_tie], rows.ravel()[is_tie]))
     directed = sp.csr_matrix(ties, shape=(count, count))
     return directed.maximum(directed.T).tocsr()
-
-
-def _rows(among: np.ndarray) -> int:
-    return max(1, _CELLS // max(len(among), 1))
-
-
-def _starts(unit: np.ndarray, among: np.ndarray) -> range:
-    return range(0, len(unit), _rows(among))
 
 
 def _nearest(cosines: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
