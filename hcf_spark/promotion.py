@@ -90,6 +90,8 @@ def make_checks(
 ) -> list[Check]:
     """All that the gate asks of a challenger.
 
+    It is compared on test, the only cells that the champion was not trained on either; nothing is chosen by them.
+
     Args:
         name: of the registered model.
         version: the challenger.
