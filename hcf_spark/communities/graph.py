@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
+from hcf_spark.models.ranking import top_k
+
 _CELLS = 8_000_000
 
 
@@ -15,7 +17,7 @@ def nearest(unit: np.ndarray, among: np.ndarray, size: int) -> tuple[np.ndarray,
         size: k, at most C.
 
     Returns:
-        (B, k) int64 rows of ``among``, in no order, and their (B, k) float32 cosines.
+        (B, k) int64 rows of ``among``, the nearest first, and their (B, k) float32 cosines.
     """
     step = max(1, _CELLS // len(among))
     starts = range(0, max(len(unit), 1), step)
@@ -44,5 +46,5 @@ def neighbour_graph(unit: np.ndarray, size: int) -> sp.csr_matrix:
 
 
 def _nearest(cosines: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    rows = np.argpartition(-cosines, size - 1, axis=1)[:, :size]
+    rows = top_k(cosines, size)
     return rows, np.take_along_axis(cosines, rows, axis=1)

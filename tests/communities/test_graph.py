@@ -11,11 +11,11 @@ def unit(count, dimension=6, seed=0):
 
 def test_nearest_are_those_of_the_whole_matrix_whatever_the_blocks(monkeypatch):
     among, asked = unit(50), unit(20, seed=1)
-    expected = np.sort(np.argsort(-asked @ among.T, axis=1)[:, :4], axis=1)
+    expected = np.argsort(-asked @ among.T, axis=1)[:, :4]
     for cells in (graph._CELLS, 150):
         monkeypatch.setattr(graph, "_CELLS", cells)
         rows, cosines = nearest(asked, among, 4)
-        assert (np.sort(rows, axis=1) == expected).all()
+        assert (rows == expected).all()
         np.testing.assert_allclose(cosines, np.take_along_axis(asked @ among.T, rows, axis=1), rtol=1e-5)
 
 
