@@ -60,7 +60,8 @@ COMPANY_COMMUNITIES = T.StructType(
         T.StructField("model_version", T.StringType(), False),
     ]
 )
-_TERM = (T.StructField("share", T.DoubleType(), False), T.StructField("lift", T.DoubleType(), False))
+# Delta knows no NOT NULL inside arrays.
+_TERM = (T.StructField("share", T.DoubleType()), T.StructField("lift", T.DoubleType()))
 _PRODUCT = T.StructType([T.StructField("product_id", T.StringType()), T.StructField("name", T.StringType()), *_TERM])
 _WORD = T.StructType([T.StructField("word", T.StringType()), *_TERM])
 _GROUP = T.StructType([T.StructField(name, T.StringType()) for name in ("column", "value")] + [_TERM[0]])

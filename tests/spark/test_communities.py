@@ -16,7 +16,7 @@ from hcf_spark.spark.terms import build_top_terms, build_words
 
 pytestmark = pytest.mark.spark
 
-SIZES = (24, 18, 12)
+SIZES = (30, 16, 8)
 WORDS = ("nurse", "loan", "crop")
 
 
@@ -35,7 +35,7 @@ def config(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def world():
-    return planted(SIZES)
+    return planted(SIZES, noise=0.2)
 
 
 @pytest.fixture(scope="module")
