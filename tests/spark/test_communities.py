@@ -16,7 +16,7 @@ from hcf_spark.spark.terms import build_top_terms, build_words
 
 pytestmark = pytest.mark.spark
 
-SIZES = (30, 16, 8)
+SIZES = (26, 18, 10)
 WORDS = ("nurse", "loan", "crop")
 
 
@@ -26,7 +26,8 @@ def config(tmp_path_factory):
     return load_config(
         overrides=[
             f"output={folder}",
-            "communities.neighbours=8",
+            "communities.neighbours=10",
+            "communities.resolution=0.6",
             "communities.max_companies=40",
             "communities.top_k=3",
         ]
@@ -35,7 +36,7 @@ def config(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def world():
-    return planted(SIZES, noise=0.2)
+    return planted(SIZES, noise=0.15)
 
 
 @pytest.fixture(scope="module")
