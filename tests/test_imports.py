@@ -14,6 +14,7 @@ import hcf_spark
 
 PACKAGE = Path(hcf_spark.__file__).parent
 BLOCKED = {
+    "communities": {"pyspark", "mlflow", "petastorm", "torch", "transformers"},
     "text": {"pyspark", "mlflow", "petastorm"},
     "nn": {"pyspark", "mlflow", "petastorm", "transformers", "pandas", "scipy", "sklearn", "pyarrow"},
     "models": {"pyspark", "mlflow"},

@@ -109,6 +109,10 @@ class ModelPackage:
         """(B,) int64 ``product_idx`` of each id, -1 for one that the model does not know."""
         return np.array([self._product_idx.get(product, -1) for product in product_ids], np.int64)
 
+    def with_model(self, model: Model, directory: Directory | None) -> "ModelPackage":
+        """The same vocabularies with another model, and the directory of its vectors."""
+        return ModelPackage(model, self.product_ids, self.product_names, self.company_ids, self.about, directory)
+
     def save(self, folder: Path) -> None:
         """Write the package; the weights first, the rest last."""
         save_model(self.model, folder)

@@ -19,6 +19,7 @@ _CLASSES = {
     "mixture": "hcf_spark.models.mixture:Mixture",
     "fused": "hcf_spark.models.fused:Fused",
     "ease_text_ials": "hcf_spark.models.ease_text_ials:EaseTextIals",
+    "rotated": "hcf_spark.models.rotated:Rotated",
     "dcf": "hcf_spark.models.hcf:Dcf",
     "hcf": "hcf_spark.models.hcf:Hcf",
     "text_dae": "hcf_spark.models.text_dae:TextDae",

@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.window import Window as W
 
 from hcf_spark import __version__
 from hcf_spark.config import Config
@@ -70,9 +69,12 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
             "table company_product has interactions without observed_at, and split.hide is newest: run build_matrix "
             "again with these settings"
         )
-    alike_idx = F.min("company_idx").over(W.partitionBy("alike")).alias("alike_idx")
     cells = split.with_part(
-        interactions, companies.select("company_idx", "held_out", alike_idx), config.split, config.seed
+        interactions,
+        companies.select("company_idx", "company_id", "held_out", "alike"),
+        tables.read("product_vocab", "build_matrix").select("product_idx", "product_id"),
+        config.split,
+        config.seed,
     )
     columns, combine = config.text.columns, config.text.combine
     dimension = combined_dimension(first[0], columns, combine)

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from pyspark.sql import functions as F
 
+from hcf_spark.config import Config
+from hcf_spark.spark.checks import check_companies, filter_where
 from hcf_spark.spark.tables import Tables
 
 
@@ -61,4 +64,20 @@ def look_up_companies(tables: Tables, index: np.ndarray, text_columns: Sequence[
         F.col("company_id").cast("string").alias("company_id"), "name", text.alias("text")
     )
     found = {row["company_idx"]: row.asDict() for row in vocab.join(companies, "company_id").collect()}
+    return [found[company] for company in index.tolist()]
+
+
+def look_up_texts(tables: Tables, config: Config, company_ids: Sequence[str]) -> pd.DataFrame:
+    """company_id and text columns of a few companies as they are encoded, in the order of their ids. Collects."""
+    companies = tables.read("companies", "you or load_tables")
+    good = check_companies(filter_where(companies, "input.companies_where", config.input.companies_where)).good
+    texts = [F.col(f"`{column}`").cast("string").alias(column) for column in config.text.columns]
+    found = good.where(F.col("company_id").isin(list(company_ids))).select("company_id", *texts).toPandas()
+    return found.set_index("company_id").loc[list(company_ids)].reset_index()
+
+
+def look_up_ids(tables: Tables, index: np.ndarray) -> list[str]:
+    """Ids of a few companies, held-out ones too, in the order of their company_idx. Collects."""
+    vocab = tables.read("company_vocab", "build_matrix").where(F.col("company_idx").isin(index.tolist()))
+    found = {row["company_idx"]: row["company_id"] for row in vocab.collect()}
     return [found[company] for company in index.tolist()]

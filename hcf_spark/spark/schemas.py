@@ -75,6 +75,29 @@ COMPANY_NEIGHBOURS = T.StructType(
         T.StructField("model_version", T.StringType(), False),
     ]
 )
+COMPANY_COMMUNITIES = T.StructType(
+    [
+        T.StructField("company_id", T.StringType(), False),
+        T.StructField("community", T.IntegerType(), False),
+        T.StructField("size", T.LongType(), False),
+        T.StructField("model_version", T.StringType(), False),
+    ]
+)
+# Delta knows no NOT NULL inside arrays.
+_TERM = (T.StructField("share", T.DoubleType()), T.StructField("lift", T.DoubleType()))
+_PRODUCT = T.StructType([T.StructField("product_id", T.StringType()), T.StructField("name", T.StringType()), *_TERM])
+_WORD = T.StructType([T.StructField("word", T.StringType()), *_TERM])
+_GROUP = T.StructType([T.StructField(name, T.StringType()) for name in ("column", "value")] + [_TERM[0]])
+COMMUNITIES = T.StructType(
+    [
+        T.StructField("community", T.IntegerType(), False),
+        T.StructField("size", T.LongType(), False),
+        T.StructField("products", T.ArrayType(_PRODUCT), False),
+        T.StructField("words", T.ArrayType(_WORD), False),
+        T.StructField("groups", T.ArrayType(_GROUP), False),
+        T.StructField("model_version", T.StringType(), False),
+    ]
+)
 QUARANTINE = T.StructType(
     [
         T.StructField("source_table", T.StringType(), False),

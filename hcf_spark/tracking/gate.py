@@ -1,115 +1,125 @@
-"""The first, simple gate between challenger and champion."""
+"""The gate between challenger and champion: checks with their figures, a verdict, and the alias."""
 
+import json
 import logging
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-import mlflow
 import numpy as np
-import pandas as pd
 from mlflow.tracking import MlflowClient
 
-from hcf_spark.tracking.registry import CHAMPION, find_alias
+from hcf_spark.errors import RegistryError
+from hcf_spark.tracking.registry import CHAMPION, find_alias, require_alias
 
 logger = logging.getLogger(__name__)
 
-_SCORE_TAG = "gate.validation_ndcg"
-_DATA_TAG = "gate.snapshot_id"
-_LINEAGE_TAG = "gate.lineage"
-_VERDICT_TAG = "gate.verdict"
-_DROP_ALLOWED = 0.02
-_REASON_SHOWN = 300
+Mode = Literal["off", "dry_run", "on"]
+
+LINEAGE_TAG = "gate.lineage"
+_VERDICT_TAG, _MODE_TAG, _BEFORE_TAG = "gate.verdict", "gate.mode", "gate.champion_before"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to a challenger.
+
+    Attributes:
+        name: what is asked.
+        found: the figures behind the answer, as plain values.
+        problem: why it fails; None if it passes.
+    """
+
+    name: str
+    found: dict[str, Any]
+    problem: str | None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a version becomes champion, and why."""
+    """Whether a version becomes champion, why, and what was found."""
 
     promoted: bool
     reason: str
+    mode: Mode
+    checks: list[Check]
 
 
-def run_gate(
-    name: str,
-    version: str,
-    rows: Mapping[str, Mapping[str, Any]],
-    chosen: str,
-    snapshot_id: str,
-    lineage: str,
-    example: pd.DataFrame,
-) -> Verdict:
-    """Decide on a challenger, write the verdict on the version and move the alias ``champion`` if it passes.
-
-    It passes if it loads and answers the example with finite scores, is not worse than popularity, and not worse
-    than the present champion was on its own validation set: at all on the same snapshot, by more than 2% on another.
-    "Worse" is by the mean of warm and cold validation NDCG. A champion of another lineage is no measure: it ranks other
-    products.
+def check_not_worse(kind: str, other: str, regime: str, gain: Mapping[str, float]) -> Check:
+    """Whether a challenger is not worse than another model on the same held-out cells: the interval reaches 0.
 
     Args:
+        kind: of the other model, ``baseline`` or ``champion``.
+        other: its name or version.
+        regime: ``warm`` or ``cold``.
+        gain: ``difference`` of the mean NDCG@K, and ``low`` and ``high`` of its 95% interval (paired bootstrap).
+    """
+    figures = {key: float(gain[key]) for key in ("difference", "low", "high")}
+    shown = f"{figures['difference']:+.4f} ({figures['low']:+.4f} to {figures['high']:+.4f})"
+    problem = None if figures["high"] >= 0 else f"worse than {kind} {other} on {regime} test companies: NDCG {shown}"
+    return Check(f"{kind}_{regime}", {"other": other, **figures}, problem)
+
+
+def check_finite(vectors: np.ndarray) -> Check:
+    """Whether all (B, d) company vectors are finite."""
+    n_bad = vectors.size - int(np.count_nonzero(np.isfinite(vectors)))
+    problem = f"{n_bad} of {vectors.size} numbers in its company vectors are not finite" if n_bad else None
+    return Check("vectors", {"numbers": vectors.size, "not_finite": n_bad}, problem)
+
+
+def run_gate(mode: Mode, name: str, version: str, lineage: str, checks: Sequence[Check]) -> Verdict:
+    """Decide on a challenger, write verdict and figures on the version, and move the alias ``champion`` if it passes.
+
+    Args:
+        mode: ``on``: a failed check keeps a version out; ``dry_run``: it is only noted; ``off``: nothing is checked.
         name: of the registered model.
         version: the challenger.
-        rows: of all models in the harness.
-        chosen: which of them the challenger is.
-        snapshot_id: of the data it was chosen on.
-        lineage: names where those data come from, night after night.
-        example: input to try it with.
+        lineage: names where its data come from and how they were split; kept with it for the gate of the next one.
+        checks: all that was asked; none in mode ``off``.
     """
+    problems = [check.problem for check in checks if check.problem is not None]
+    promoted = mode != "on" or not problems
+    reason = "; ".join(problems) or (f"passed {len(checks)} checks" if mode != "off" else "the gate is off")
+    verdict = Verdict(promoted, reason, mode, list(checks))
     client = MlflowClient()
-    score = _score(rows[chosen])
-    client.set_model_version_tag(name, version, _SCORE_TAG, repr(score))
-    client.set_model_version_tag(name, version, _DATA_TAG, snapshot_id)
-    client.set_model_version_tag(name, version, _LINEAGE_TAG, lineage)
-    problem = (
-        (None if math.isfinite(score) else f"validation NDCG is {score}")
-        or _load_problem(name, version, example)
-        or _popularity_problem(score, rows)
-        or _champion_problem(client, name, score, snapshot_id, lineage)
-    )
-    verdict = Verdict(problem is None, problem or f"validation NDCG {score:.4f}, no worse than the champion before")
-    client.set_model_version_tag(
-        name, version, _VERDICT_TAG, f"{'promoted' if verdict.promoted else 'kept out'}: {verdict.reason}"
-    )
-    if verdict.promoted:
-        client.set_registered_model_alias(name, CHAMPION, version)
+    tags = {
+        LINEAGE_TAG: lineage,
+        _MODE_TAG: mode,
+        _VERDICT_TAG: f"{'promoted' if promoted else 'kept out'}: {reason}",
+        **{f"gate.{check.name}": json.dumps(check.found) for check in checks},
+    }
+    for key, value in tags.items():
+        client.set_model_version_tag(name, version, key, value)
+    if promoted:
+        _promote(client, name, version)
     logger.log(
-        logging.INFO if verdict.promoted else logging.WARNING,
-        "gate: %s version %s %s: %s", name, version,
-        "is the champion" if verdict.promoted else "does not become champion", verdict.reason,
+        logging.WARNING if problems else logging.INFO,
+        "gate (%s): %s version %s %s: %s", mode, name, version,
+        "is the champion" if promoted else "does not become champion", reason,
     )  # fmt: skip
     return verdict
 
 
-def _score(row: Mapping[str, Any]) -> float:
-    return (row["validation"]["warm"] + row["validation"]["cold"]) / 2
+def roll_back(name: str) -> tuple[str, str]:
+    """Give the alias ``champion`` back to the version that had it before.
+
+    Returns:
+        The version that was champion, and the one that is now.
+
+    Raises:
+        RegistryError: there is no champion, or none before it.
+    """
+    version = require_alias(name, CHAMPION)
+    before = MlflowClient().get_model_version(name, version).tags.get(_BEFORE_TAG)
+    if before is None:
+        raise RegistryError(f"model {name}: no version was champion before version {version}; nothing was changed")
+    MlflowClient().set_registered_model_alias(name, CHAMPION, before)
+    logger.info("%s: version %s is the champion again in place of %s", name, before, version)
+    return version, before
 
 
-def _load_problem(name: str, version: str, example: pd.DataFrame) -> str | None:
-    try:
-        answer = mlflow.pyfunc.load_model(f"models:/{name}/{version}").predict(example)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:_REASON_SHOWN]
-        return f"it does not load and answer: {type(error).__name__}: {reason}"
-    if len(answer) != len(example) or not all(np.isfinite(scores).all() for scores in answer["scores"]):
-        return "its answer to the input example is not a row of finite scores per company"
-    return None
-
-
-def _popularity_problem(score: float, rows: Mapping[str, Mapping[str, Any]]) -> str | None:
-    if "popularity" in rows and score < _score(rows["popularity"]):
-        return f"validation NDCG {score:.4f} is below popularity's {_score(rows['popularity']):.4f}"
-    return None
-
-
-def _champion_problem(client: MlflowClient, name: str, score: float, snapshot_id: str, lineage: str) -> str | None:
-    version = find_alias(name, CHAMPION)
-    if version is None:
-        return None
-    tags = client.get_model_version(name, version).tags
-    if _SCORE_TAG not in tags or tags.get(_LINEAGE_TAG) != lineage:
-        return None
-    least = float(tags[_SCORE_TAG]) * (1.0 if tags.get(_DATA_TAG) == snapshot_id else 1.0 - _DROP_ALLOWED)
-    if score < least:
-        return f"validation NDCG {score:.4f} is below {least:.4f}, what champion version {version} asks for"
-    return None
+def _promote(client: MlflowClient, name: str, version: str) -> None:
+    before = find_alias(name, CHAMPION)
+    if before is not None and before != version:
+        client.set_model_version_tag(name, version, _BEFORE_TAG, before)
+    client.set_registered_model_alias(name, CHAMPION, version)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import mlflow
@@ -14,6 +14,7 @@ from mlflow.types.schema import Array, ColSpec, DataType, Object, ParamSchema, P
 
 import hcf_spark
 from hcf_spark.errors import RegistryError
+from hcf_spark.models.rotated import Drift
 from hcf_spark.tracking.run import package_versions
 
 logger = logging.getLogger(__name__)
@@ -139,8 +140,8 @@ def find_alias(name: str, alias: str) -> str | None:
         return None
 
 
-def fetch(name: str, alias: str, folder: Path) -> RegisteredModel:
-    """Bring the version that an alias points to into ``folder``.
+def require_alias(name: str, alias: str) -> str:
+    """The version that an alias points to.
 
     Raises:
         RegistryError: there is no such model or alias.
@@ -150,6 +151,16 @@ def fetch(name: str, alias: str, folder: Path) -> RegisteredModel:
         raise RegistryError(
             f"the registry at {mlflow.get_registry_uri()} has no model {name}@{alias}: run train_model first"
         )
+    return version
+
+
+def fetch(name: str, alias: str, folder: Path) -> RegisteredModel:
+    """Bring the version that an alias points to into ``folder``.
+
+    Raises:
+        RegistryError: there is no such model or alias.
+    """
+    version = require_alias(name, alias)
     found = MlflowClient().get_model_version(name, version)
     target = folder / f"{name}-{version}-{found.run_id}"  # as workers cache by path, never the name of another model
     target.mkdir(parents=True, exist_ok=True)
@@ -164,3 +175,18 @@ def note_table(run_id: str, name: str, location: str, version: int) -> None:
     client = MlflowClient()
     client.set_tag(run_id, f"table.{name}.location", location)
     client.set_tag(run_id, f"table.{name}.version", str(version))
+
+
+def note_drift(name: str, version: str, champion: str, drift: Drift) -> None:
+    """Write on a version, and on the active run, how far its company vectors are from those they were rotated to.
+
+    Args:
+        name: of the registered model.
+        version: the new one.
+        champion: the version whose vectors were the aim.
+        drift: what is left.
+    """
+    client, figures = MlflowClient(), asdict(drift)
+    mlflow.log_metrics({f"rotation.{key}": value for key, value in figures.items()})
+    for key, value in {"champion": champion, **figures}.items():
+        client.set_model_version_tag(name, version, f"rotation.{key}", str(value))

@@ -13,7 +13,7 @@ from hcf_spark.config import load_config
 from hcf_spark.spark.tables import Tables
 from hcf_spark.tracking.registry import CHALLENGER, CHAMPION, find_alias
 from hcf_spark.tracking.run import connect
-from jobs import run_pipeline, train_model
+from jobs import roll_back, run_pipeline, train_model
 
 pytestmark = pytest.mark.spark
 
@@ -116,7 +116,7 @@ def test_the_report_names_every_model_and_the_champion(metrics, config):
 
 def test_nothing_but_what_was_promised_is_left_behind(metrics, config):
     assert {path.name for path in Path(config.output).iterdir()} == {
-        "report.html", "metrics.json", "tables", "snapshots", "mlflow.db", "mlartifacts",
+        "report.html", "metrics.json", "communities.json", "tables", "snapshots", "mlflow.db", "mlartifacts",
     }  # fmt: skip
 
 
@@ -182,11 +182,51 @@ def test_a_version_that_is_as_good_as_the_champion_takes_its_place(again, config
     connect(config)
     assert find_alias("hcf_spark", CHAMPION) == find_alias("hcf_spark", CHALLENGER) == "2"
     tags = mlflow.tracking.MlflowClient().get_model_version("hcf_spark", "2").tags
-    assert tags["gate.verdict"].startswith("promoted: ")
+    assert tags["gate.verdict"] == "promoted: passed 6 checks"
+    for regime in ("warm", "cold"):
+        nothing = {"other": "1", "difference": 0.0, "low": 0.0, "high": 0.0}
+        assert json.loads(tags[f"gate.champion_{regime}"]) == nothing
+    loaded = json.loads(tags["gate.load"])
+    assert loaded["companies"] == 20
+    assert loaded["farthest"] < 1e-4
+    assert again["model"]["gate"]["promoted"]
+    assert len(again["model"]["gate"]["checks"]) == 6
+
+
+def test_the_same_model_again_has_the_same_vectors(again, config):
+    connect(config)
+    tags = mlflow.tracking.MlflowClient().get_model_version("hcf_spark", "2").tags
+    assert tags["rotation.champion"] == "1"
+    assert float(tags["rotation.mean_cosine"]) == pytest.approx(1.0, abs=1e-4)
+    assert float(tags["rotation.relative_residual"]) < 1e-3
+
+
+def test_rolling_back_is_one_command(again, settings, config, capsys):
+    assert roll_back.main(flags(settings)) == 0
+    assert find_alias("hcf_spark", CHAMPION) == "1"
+    assert "champion of hcf_spark is version 1 again, no longer 2" in capsys.readouterr().out
+    assert roll_back.main(flags(settings)) == 1
+    assert "no version was champion before version 1" in capsys.readouterr().err
+
+
+def test_communities_of_the_champion_are_tables_and_a_file(metrics, spark, config):
+    tables = Tables(spark, config)
+    members = tables.read("company_communities", "").toPandas()
+    communities = tables.read("communities", "").toPandas()
+    assert members["company_id"].is_unique
+    assert members.groupby("community").size().to_dict() == communities.set_index("community")["size"].to_dict()
+    assert set(members["model_version"]) == set(communities["model_version"]) == {"1"}
+    facts = json.loads((Path(config.output) / "communities.json").read_text())
+    assert facts["companies"] == len(members) > 100
+    assert list(facts["groups"]) == ["industry"]
+    assert facts["stability"]["resampling"].keys() == {"mean", "least"}
+    connect(config)
+    (run,) = mlflow.search_runs(filter_string="tags.mlflow.runName = 'find_communities'", output_format="list")
+    assert run.data.metrics["communities.count"] == len(communities)
 
 
 def test_another_seed_gives_other_metrics(again, settings, config):
-    few = [*settings, "seed=1", "evaluation.models=[popularity, ae]"]
+    few = [*settings, "seed=1", "mlflow.gate=off", "evaluation.models=[popularity, ae]"]
     assert train_model.main(flags(few)) == 0
     changed = read_metrics(config)
     assert changed["seed"] == 1

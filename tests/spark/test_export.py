@@ -69,8 +69,10 @@ def products_in(row):
 def parts(snapshot):
     """Products by company and part, straight from the split."""
     tables, config, _ = snapshot
-    held_out = tables.read("company_vocab", "x").selectExpr("company_idx", "held_out", "company_idx AS alike_idx")
-    cells = split.with_part(tables.read("company_product", "x"), held_out, config.split, config.seed).toPandas()
+    companies = tables.read("company_vocab", "x").select("company_idx", "company_id", "held_out", "alike")
+    products = tables.read("product_vocab", "x").select("product_idx", "product_id")
+    interactions = tables.read("company_product", "x")
+    cells = split.with_part(interactions, companies, products, config.split, config.seed).toPandas()
     return cells.groupby(["company_idx", "part"])["product_idx"].agg(set).to_dict()
 
 

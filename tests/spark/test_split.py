@@ -23,20 +23,27 @@ def n_products(company):
     return 10 if company < N_RICH else 2 + company % 2
 
 
-def split(spark, settings=SETTINGS, seed=0, partitions=2):
-    """The parts of a world by company and product."""
-    cells = spark.range(0, 10 * N_COMPANIES, 1, partitions).selectExpr(
-        "id div 10 AS company_idx", "id % 10 AS product_idx"
+def split(spark, settings=SETTINGS, seed=0, partitions=2, shift=0):
+    """The parts of a world by number of company and product; their indices are ``shift`` more."""
+    cells = spark.range(0, 10 * N_COMPANIES, 1, partitions).selectExpr("id div 10 AS company", "id % 10 AS product")
+    width = F.when(F.col("company") < N_RICH, 10).otherwise(2 + F.col("company") % 2)
+    interactions = cells.where(F.col("product") < width).select(
+        (F.col("company") + shift).alias("company_idx"), (F.col("product") + shift).alias("product_idx")
     )
-    width = F.when(F.col("company_idx") < N_RICH, 10).otherwise(2 + F.col("company_idx") % 2)
-    held_out = spark.range(N_COMPANIES).select(
-        F.col("id").alias("company_idx"),
+    companies = spark.range(N_COMPANIES).select(
+        (F.col("id") + shift).alias("company_idx"),
+        F.format_string("c%d", "id").alias("company_id"),
         F.col("id").between(N_RICH - N_COLD, N_RICH - 1).alias("held_out"),
-        F.col("id").alias("alike_idx"),
+        F.format_string("c%d", "id").alias("alike"),
     )
-    parted = with_part(cells.where(F.col("product_idx") < width), held_out, settings, seed)
+    products = spark.range(10).select(
+        (F.col("id") + shift).alias("product_idx"), F.format_string("p%d", "id").alias("product_id")
+    )
+    parted = with_part(interactions, companies, products, settings, seed)
     assert parted.columns == ["company_idx", "product_idx", "part"]
-    return parted.toPandas().sort_values(["company_idx", "product_idx"], ignore_index=True)
+    rows = parted.toPandas().sort_values(["company_idx", "product_idx"], ignore_index=True)
+    rows[["company_idx", "product_idx"]] -= shift
+    return rows
 
 
 def by_company(cells):
@@ -94,6 +101,10 @@ def test_partitions_play_no_part_and_the_seed_does(spark, cells):
     assert (other["part"] == "test_cold").equals(cells["part"] == "test_cold"), "this is not drawn here"
 
 
+def test_companies_and_products_stay_where_they_are_when_their_indices_move(spark, cells):
+    assert split(spark, shift=3).equals(cells)
+
+
 def test_something_always_stays_and_something_is_always_hidden(spark):
     greedy = by_company(split(spark, with_changes(warm_share=0.99, min_products_to_hide=2)))
     warm = greedy["test_cold"] == 0
@@ -106,11 +117,14 @@ def test_something_always_stays_and_something_is_always_hidden(spark):
 def test_the_newest_are_hidden_from_training_and_the_next_newest_for_validation(spark):
     rows = [(0, product, f"2024-01-{day:02}") for product, day in enumerate([3, 5, 1, 2, 4])]
     cells = spark.createDataFrame(rows, "company_idx long, product_idx long, observed_at string")
-    held_out = spark.createDataFrame([(0, False, 0)], "company_idx long, held_out boolean, alike_idx long")
+    companies = spark.createDataFrame(
+        [(0, "c0", False, "c0")], "company_idx long, company_id string, held_out boolean, alike string"
+    )
+    products = spark.range(5).selectExpr("id AS product_idx", "concat('p', id) AS product_id")
     settings = with_changes(hide="newest", cold_share=1e-9)
     expected = [(0, 0, "train"), (0, 1, "test_warm"), (0, 2, "train"), (0, 3, "train"), (0, 4, "valid_warm")]
     for seed in range(2):
-        parted = with_part(cells, held_out, settings, seed)
+        parted = with_part(cells, companies, products, settings, seed)
         assert_df_equality(
             parted, spark.createDataFrame(expected, "company_idx long, product_idx long, part string"),
             ignore_row_order=True, ignore_nullable=True,
@@ -119,7 +133,10 @@ def test_the_newest_are_hidden_from_training_and_the_next_newest_for_validation(
 
 def test_companies_that_are_alike_are_on_one_side_of_the_cold_validation(spark):
     cells = spark.range(60).selectExpr("id AS company_idx", "id % 3 AS product_idx")
-    held_out = spark.range(60).selectExpr("id AS company_idx", "false AS held_out", "id div 3 * 3 AS alike_idx")
-    parts = with_part(cells, held_out, with_changes(cold_share=0.5), 0).toPandas()
+    companies = spark.range(60).selectExpr(
+        "id AS company_idx", "concat('c', id) AS company_id", "false AS held_out", "concat('c', id div 3 * 3) AS alike"
+    )
+    products = spark.range(3).selectExpr("id AS product_idx", "concat('p', id) AS product_id")
+    parts = with_part(cells, companies, products, with_changes(cold_share=0.5), 0).toPandas()
     cold = (parts["part"] == "valid_cold").groupby(parts["company_idx"] // 3).mean()
     assert set(cold) == {0.0, 1.0}

@@ -1,0 +1,1 @@
+"""Communities of companies: graph, partition, and how far they can be trusted. Never imports pyspark or mlflow."""

@@ -1,0 +1,116 @@
+"""What stands between the best model of a run and the alias ``champion``: comparable vectors, and the gate's checks."""
+
+import logging
+
+import numpy as np
+
+from hcf_spark.config import Config
+from hcf_spark.evaluation.blocks import embed_by_blocks
+from hcf_spark.evaluation.challenge import gain_over_champion
+from hcf_spark.evaluation.harness import REGIMES, HarnessResult
+from hcf_spark.models.base import Model
+from hcf_spark.models.companies import Companies
+from hcf_spark.models.package import ModelPackage
+from hcf_spark.models.rotated import Drift, Rotated, fit_rotation
+from hcf_spark.models.translated import Translated
+from hcf_spark.spark import look
+from hcf_spark.spark.tables import Tables
+from hcf_spark.tracking.champion import Champion
+from hcf_spark.tracking.gate import Check, check_finite, check_not_worse
+from hcf_spark.tracking.load_check import Sample, check_load
+from hcf_spark.train.snapshot import Snapshot
+
+logger = logging.getLogger(__name__)
+
+_COMPANIES_ROTATED_BY = 20_000
+_SAMPLE_PER_REGIME = 10
+
+
+def rotate_to_champion(model: Model, champion: Translated, train: Companies, seed: int) -> tuple[Model, Drift | None]:
+    """The model with company vectors rotated to the champion's, and how far from them they are still.
+
+    Args:
+        model: the challenger.
+        champion: takes the companies of ``train``.
+        train: training companies of the challenger; the rotation is fitted on those (at most 20,000, drawn by seed)
+            that were the champion's too.
+        seed: of the draw.
+
+    Returns:
+        The model itself and None where the two have no company in common.
+    """
+    common = np.flatnonzero(champion.company_idx[train.index] >= 0)
+    if not len(common):
+        logger.warning("company vectors are not rotated: champion and challenger have no training company in common")
+        return model, None
+    drawn = train.take(np.random.default_rng(seed).permutation(common)[:_COMPANIES_ROTATED_BY])
+    rotation, drift = fit_rotation(embed_by_blocks(model, drawn), embed_by_blocks(champion, drawn))
+    logger.info(
+        "company vectors rotated to the champion's on %s companies: mean cosine %.4f, residual %.4f of their length",
+        f"{drift.companies:,}", drift.mean_cosine, drift.relative_residual,
+    )  # fmt: skip
+    return Rotated(model, rotation), drift
+
+
+def make_sample(tables: Tables, config: Config, package: ModelPackage, snapshot: Snapshot) -> Sample:
+    """A few test companies of each regime, drawn by seed, as a user has them, with the scores of the job; runs jobs.
+
+    Args:
+        tables: the tables.
+        config: settings.
+        package: the challenger.
+        snapshot: what it was judged on.
+    """
+    rows = {
+        regime: np.sort(np.random.default_rng(config.seed).permutation(len(index))[:_SAMPLE_PER_REGIME])
+        for regime, index in snapshot.test_index.items()
+    }
+    companies = [getattr(snapshot.test, regime).companies.take(rows[regime]) for regime in REGIMES]
+    ids = look.look_up_ids(tables, np.concatenate([snapshot.test_index[regime][rows[regime]] for regime in REGIMES]))
+    texts = look.look_up_texts(tables, config, ids)
+    products = [row.indices for own in companies for row in own.known]
+    question = {
+        "company_id": ids,
+        **{column: texts[column].tolist() for column in config.text.columns},
+        "products": [[package.product_ids[product] for product in known] for known in products],
+    }
+    return Sample(question, np.vstack([package.model.score(own) for own in companies]), package.product_ids)
+
+
+def make_checks(
+    name: str,
+    version: str,
+    result: HarnessResult,
+    package: ModelPackage,
+    champion: Champion | None,
+    snapshot: Snapshot,
+    sample: Sample,
+    cutoff: int,
+    seed: int,
+) -> list[Check]:
+    """All that the gate asks of a challenger.
+
+    It is compared on test, the only cells that the champion was not trained on either; nothing is chosen by them.
+
+    Args:
+        name: of the registered model.
+        version: the challenger.
+        result: of the harness that chose it.
+        package: what was registered.
+        champion: the present one; None where there is none to be measured by.
+        snapshot: what it was judged on.
+        sample: to ask the registered version.
+        cutoff: K of NDCG@K.
+        seed: of the paired bootstrap.
+    """
+    over_baseline, metric = result.evidence[result.champion]["over_baseline"], f"ndcg_at_{cutoff}"
+    checks = [
+        check_not_worse("baseline", baseline, regime, over_baseline[regime][metric])
+        for regime, baseline in result.baselines.items()
+        if baseline is not None
+    ]
+    if champion is not None:
+        gains = gain_over_champion(result.models[result.champion], champion.model, snapshot.test, cutoff, seed)
+        checks += [check_not_worse("champion", champion.version, regime, gain) for regime, gain in gains.items()]
+    judged = [package.model.embed(getattr(snapshot.test, regime).companies) for regime in REGIMES]
+    return [*checks, check_finite(np.vstack(judged)), check_load(name, version, sample)]

@@ -1,0 +1,54 @@
+"""Rotation to the champion, and the checks that the gate is given; no Spark, no registry."""
+
+import numpy as np
+import pytest
+from worlds import fit_first, random_world, telling_world
+
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.models.package import About, ModelPackage
+from hcf_spark.models.translated import Translated
+from hcf_spark.promotion import rotate_to_champion
+
+ABOUT = About(
+    text_columns=("description",), encoder={}, encoder_id="tiny@1", text_dimension=5, snapshot_id="abc", top_k=3
+)
+PRODUCTS = [f"p{product}" for product in range(15)]
+
+
+@pytest.fixture(scope="module")
+def train():
+    return random_world(0)[0]
+
+
+def champion_of(model, own, today):
+    return Translated.of(ModelPackage(model, PRODUCTS, PRODUCTS, own, ABOUT), today, PRODUCTS)
+
+
+def test_a_model_fitted_with_another_seed_has_the_vectors_of_the_champion():
+    """iALS finds its factors up to a rotation, and the seed decides which."""
+    train, _ = telling_world(0, n_products=15)
+    ids = [f"c{company}" for company in range(400)]
+    settings = dict.fromkeys(("warm", "cold"), CLOSED_FORM["ials"].first | {"factors": 4, "iterations": 300})
+    first, second = (CLOSED_FORM["ials"].fit(train, settings, seed) for seed in (0, 1))
+    rotated, drift = rotate_to_champion(second, champion_of(first, ids, ids), train, seed=0)
+    apart = np.linalg.norm(second.embed(train) - first.embed(train)) / np.linalg.norm(first.embed(train))
+    assert apart > 10 * drift.relative_residual
+    assert drift.mean_cosine > 0.99
+    assert drift.companies == 400
+    assert (rotated.score(train) == second.score(train)).all()
+
+
+def test_companies_are_paired_by_id_and_new_ones_take_no_part(train):
+    """Today's companies are the champion's in reverse, and ten new ones before them."""
+    model = fit_first(CLOSED_FORM["ease_text"], train)
+    own = [f"c{company}" for company in range(59, 9, -1)]
+    before = champion_of(model, own, [f"c{company}" for company in range(60)])
+    _, drift = rotate_to_champion(model, before, train, seed=0)
+    assert drift.companies == 50
+    assert drift.relative_residual == pytest.approx(0, abs=1e-3)
+
+
+def test_without_common_companies_the_model_stays_as_it_is(train):
+    model = fit_first(CLOSED_FORM["ease_text"], train)
+    strangers = champion_of(model, ["x", "y"], [f"c{company}" for company in range(60)])
+    assert rotate_to_champion(model, strangers, train, seed=0) == (model, None)
