@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +100,9 @@ class Systems:
         in_table_order = add_up(self._count(part) for part in parts)
         by_length = self._count(sorted(texts, key=len, reverse=True))
 
-        def run_hcf_spark() -> Effort:
-            rows = self._write(encode_texts(table, self._spec)).where("effort IS NOT NULL").collect()
+        def run_hcf_spark(precision: str) -> Effort:
+            encoded = encode_texts(table, replace(self._spec, precision=precision))
+            rows = self._write(encoded).where("effort IS NOT NULL").collect()
             return add_up(Effort(**json.loads(row.effort)) for row in rows)
 
         def run_predict_batch_udf() -> Effort:
@@ -112,7 +115,8 @@ class Systems:
             return by_length
 
         return {
-            "hcf_spark": run_hcf_spark,
+            "hcf_spark": partial(run_hcf_spark, "float32"),
+            "hcf_spark in bfloat16": partial(run_hcf_spark, "bfloat16"),
             "predict_batch_udf": run_predict_batch_udf,
             "single_process": run_single_process,
         }
@@ -218,9 +222,9 @@ def main(argv: list[str] | None = None) -> int:
         found = measure(load_config([DEMO, *flags.conf], [f"output={output}", *data]))
     columns = "seconds", "texts_per_second", "tokens_per_second", "padded_tokens_per_second", "padded_per_token"
     print(f"{found['encoder']} on {found['cores']} cores")
-    print(f"{'system':20}", *(f"{name:>25}" for name in columns))
+    print(f"{'system':21}", *(f"{name:>25}" for name in columns))
     for name, figures in found["systems"].items():
-        print(f"{name:20}", *(f"{figures[column]:25,.2f}" for column in columns))
+        print(f"{name:21}", *(f"{figures[column]:25,.2f}" for column in columns))
     print(f"texts per second: {found['ratio_to_predict_batch_udf']:.2f} times predict_batch_udf's, "
           f"{found['ratio_to_single_process']:.2f} times the single process's")  # fmt: skip
     print("run again:", ", ".join(f"{name} {value}" for name, value in found["incremental"].items()))

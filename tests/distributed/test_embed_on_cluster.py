@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
     """What ``embed_on_cluster`` leaves."""
     folder = tmp_path_factory.mktemp("cluster")
     random = np.random.default_rng(0)
-    texts = [" ".join(random.choice(WORDS[:8], size=2_500)) for _ in range(N_COMPANIES)]
+    texts = [" ".join(random.choice(WORDS[:8], size=1_500)) for _ in range(N_COMPANIES)]
     companies = pd.DataFrame({"company_id": [f"c{number}" for number in range(N_COMPANIES)], "description": texts})
     companies.to_parquet(folder / "companies.parquet")
     encoder = save_tiny_bert(folder / "tiny")
