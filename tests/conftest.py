@@ -37,6 +37,7 @@ def spark(tmp_path_factory):
         "spark.ui.showConsoleProgress: false",
         f"spark.sql.warehouse.dir: '{warehouse.as_uri()}'",
         "spark.databricks.delta.snapshotPartitions: 2",
+        "spark.driver.extraJavaOptions: '-XX:TieredStopAtLevel=1'",  # to compile more costs more than tests win back
     )
     config = load_config(overrides=["spark.master=local[2]", f"spark.settings={{{', '.join(settings)}}}"])
     with FileLock(tmp_path_factory.getbasetemp().parent / "first_start.lock"):  # it may fetch jars, once for all

@@ -55,7 +55,7 @@ def to_device(array: np.ndarray, device: torch.device) -> torch.Tensor:
 
 
 def default_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 on a GPU that computes in it, else float32."""
+    """bfloat16 on a GPU that computes in it, else float32, whose vectors do not depend on the others in their batch."""
     fast = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
     return torch.bfloat16 if fast else torch.float32
 

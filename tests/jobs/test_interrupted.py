@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from delta.tables import DeltaTable
 from tiny_bert import WORDS, save_tiny_bert
 
 from hcf_spark.config import load_config
@@ -27,7 +28,10 @@ pytestmark = pytest.mark.spark
 
 CHAIN = (build_matrix, embed_companies, train_model, score_companies)
 COMMIT = "tables/{}/_delta_log/{:020d}.json"
-CHILD = ["spark.master=local[2]", "spark.settings={spark.sql.shuffle.partitions: 2, spark.ui.enabled: false}"]
+CHILD = [
+    "spark.master=local[2]", "spark.settings={spark.sql.shuffle.partitions: 2, spark.ui.enabled: false, "
+    "spark.databricks.delta.snapshotPartitions: 2, spark.driver.extraJavaOptions: '-XX:TieredStopAtLevel=1'}",
+]  # fmt: skip
 TIMEOUT_SECONDS = 400
 
 
@@ -35,7 +39,7 @@ TIMEOUT_SECONDS = 400
 def settings(tmp_path_factory):
     encoder = save_tiny_bert(tmp_path_factory.mktemp("encoder") / "tiny")
     return [
-        f"encoder.model={encoder}", "encoder.overlap_tokens=2", "train.max_epochs=30", "train.patience_steps=1000",
+        f"encoder.model={encoder}", "encoder.overlap_tokens=2", "train.max_epochs=8", "train.patience_steps=1000",
         "evaluation.models=[popularity, hcf]",
     ]  # fmt: skip
 
@@ -76,12 +80,12 @@ def write_world(spark, tables):
 def interrupt(undisturbed, settings, tmp_path):
     """Kills a job when a first file is there and a second one is not, and runs it again; gives both output folders."""
 
-    def interrupt(job, there, not_there):
+    def interrupt(job, there, not_there, *of_the_killed):
         before, after = undisturbed(job)
         output = tmp_path / "out"
         shutil.copytree(before, output)
         flags = to_flags([f"output={output}", *settings])
-        kill_once_there(job, [*flags, *to_flags(CHILD)], output, there)
+        kill_once_there(job, [*flags, *to_flags([*CHILD, *of_the_killed])], output, there)
         assert not list(output.glob(not_there)), "killed too late: all was done"
         assert job.main(flags) == 0
         return after, output
@@ -134,11 +138,14 @@ def test_build_matrix_killed_between_two_of_its_tables(spark, interrupt):
 
 
 @pytest.mark.slow
-def test_embed_companies_killed_before_its_vectors_are_written(spark, interrupt):
-    folders = interrupt(
-        embed_companies, there=COMMIT.format("text_embeddings", 0), not_there=COMMIT.format("text_embeddings", 1)
-    )
+def test_embed_companies_killed_between_two_chunks(spark, interrupt):
+    chunk, last = (COMMIT.format("text_embeddings", version) for version in (1, 3))
+    folders = interrupt(embed_companies, chunk, last, "encoder.minutes_per_commit=0.0008")
     assert_same_tables(spark, folders, ["text_embeddings"])
+    table = DeltaTable.forPath(spark, str(folders[1] / "tables" / "text_embeddings"))
+    metrics = {row.version: row.operationMetrics for row in table.history().collect()}
+    before, after = (int(metrics[version]["numTargetRowsInserted"]) for version in (1, 2))
+    assert 0 < before < before + after == table.toDF().count(), "what was there is not encoded again"
 
 
 @pytest.mark.slow

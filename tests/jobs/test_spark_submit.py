@@ -19,6 +19,7 @@ def test_job_by_spark_submit_gives_the_same_tables(small_run, spark, tmp_path):
         Path(sys.executable).with_name("spark-submit"),
         *("--properties-file", ROOT / "conf" / "spark-defaults.conf"),
         *("--conf", "spark.sql.shuffle.partitions=2", "--conf", "spark.databricks.delta.snapshotPartitions=2"),
+        *("--conf", "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1"),
         ROOT / "jobs" / "build_matrix.py",
         *(f"--set={setting}" for setting in (*small_run.settings, f"output={copy}", "log_level=warning")),
     ]

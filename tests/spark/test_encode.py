@@ -33,10 +33,15 @@ def test_encoded_texts_do_not_depend_on_partitions(spark, spec):
 
 
 def test_each_task_with_a_text_tells_its_effort_and_no_other_loads_a_model(spark, spec):
-    texts = spark.range(2).select(F.concat(F.lit("h"), "id").alias("text_hash"), F.lit("cloud bank").alias("text"))
-    spread = texts.repartition(1).union(texts.limit(0).repartition(3))
-    rows = encode_texts(spread, spec).where("effort is not null").collect()
-    assert len(rows) == 1
-    effort = Effort(**json.loads(rows[0].effort))
-    assert (effort.texts, effort.tokens, effort.padded_tokens, effort.batch_tokens) == (2, 8, 8, 64)
-    assert 0 < effort.model_seconds < effort.total_seconds
+    """Partitions of two rows, of one, and of none."""
+    texts = spark.range(3).select(F.concat(F.lit("h"), "id").alias("text_hash"), F.lit("cloud bank").alias("text"))
+    two, one, none = (texts.where(f"text_hash {which}").coalesce(1) for which in ("< 'h2'", "= 'h2'", "> 'h2'"))
+    spread = two.union(one).union(none)
+    assert spread.rdd.getNumPartitions() == 3
+    rows = encode_texts(spread, spec).collect()
+    assert sorted(row.text_hash for row in rows if row.embedding) == ["h0", "h1", "h2"]
+    efforts = [Effort(**json.loads(row.effort)) for row in rows if row.effort]
+    assert sorted(effort.texts for effort in efforts) == [1, 2]
+    for effort in efforts:
+        assert (effort.tokens, effort.padded_tokens, effort.batch_tokens) == (4 * effort.texts, 4 * effort.texts, 64)
+        assert 0 < effort.model_seconds < effort.total_seconds

@@ -1,6 +1,11 @@
 """Texts that come in batches of any size, encoded as one stream."""
 
+import threading
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import numpy as np
+import psutil
 import pytest
 from tiny_bert import WORDS, encoder_settings, save_tiny_bert
 
@@ -84,6 +89,42 @@ def test_a_text_that_the_tokenizer_fails_on_is_told_and_the_others_are_encoded(s
     assert block.keys == ["a", "c"]
     assert block.failed == [("b", "ValueError: no tokens")]
     assert len(block.encoded.vectors) == 2
+
+
+@contextmanager
+def memory_watched():
+    """Gives most_bytes: by how much the process grew, at its largest."""
+    process, done, found = psutil.Process(), threading.Event(), SimpleNamespace(most_bytes=0)
+    before = process.memory_info().rss
+
+    def watch():
+        while not done.wait(0.005):
+            found.most_bytes = max(found.most_bytes, process.memory_info().rss - before)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_ten_megabytes_of_text_take_a_few_times_their_size_in_memory(tmp_path):
+    settings = encoder_settings(save_tiny_bert(tmp_path / "tiny", max_positions=128), batch_tokens=4096)
+    encoder = Encoder(resolve_encoder(settings))
+    encoder.encode(["cloud"])
+    words = [*WORDS[:8], *(word * 6 for word in WORDS[:8])]
+    text = " ".join(np.random.default_rng(0).choice(words, 700_000))[:10_000_000]
+    assert len(text) == 10_000_000
+    with memory_watched() as memory:
+        blocks = list(encode_stream(encoder, [(["a", "b", "c"], ["cloud", text, "cloud"])]))
+    assert [key for block in blocks for key in block.keys] == ["a", "b", "c"]
+    first, long, last = np.concatenate([block.encoded.vectors for block in blocks])
+    np.testing.assert_allclose(np.linalg.norm(long), 1, rtol=1e-5)
+    np.testing.assert_allclose(first, last, atol=1e-6)
+    assert blocks[0].encoded.n_tokens[1] > 600_000
+    assert memory.most_bytes < 10 * len(text), "read whole it takes 80 times its size"
 
 
 def test_effort_counts_what_was_done(spec):
