@@ -25,8 +25,8 @@ def with_part(
 
     Args:
         interactions: company_idx, product_idx, and observed_at (not null) if the newest are hidden.
-        companies: company_idx, company_id, held_out (boolean), alike (the company_id of one of its group, which all share
-            one draw), one row per company.
+        companies: company_idx, company_id, held_out (boolean), alike (the company_id of one of its group, which all
+            share one draw), one row per company.
         products: product_idx, product_id, one row per product.
         settings: shares, the same for test and validation.
         seed: of the draws.
