@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 _GROUP = 16
-_WIDE = 2
+_CROWDED = 3
 
 
 def top_k(scores: np.ndarray, cutoff: int) -> np.ndarray:
@@ -16,45 +16,45 @@ def top_k(scores: np.ndarray, cutoff: int) -> np.ndarray:
     Returns:
         (B, min(K, P)) int64 product indices.
     """
-    products = _highest(scores, min(cutoff, scores.shape[1]))
-    order = np.argsort(-np.take_along_axis(scores, products, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(products, order, axis=1)
+    size = min(cutoff, scores.shape[1])
+    chosen = scores >= _lower_bound(scores, size)
+    rows, products, counts = _cells(chosen)
+    crowded = np.flatnonzero(counts > _CROWDED * size)
+    if len(crowded):
+        chosen[crowded] = _highest(scores[crowded], size)
+        rows, products, counts = _cells(chosen)
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    values = np.full((len(scores), counts.max(initial=size)), -np.inf, scores.dtype)
+    columns = np.zeros(values.shape, np.int64)
+    values[rows, places], columns[rows, places] = scores[rows, products], products
+    return np.take_along_axis(columns, np.argsort(-values, axis=1, kind="stable")[:, :size], axis=1)
+
+
+def _lower_bound(scores: np.ndarray, size: int) -> np.ndarray:
+    """(B, 1), what at least ``size`` scores of each row reach, and hardly more of them.
+
+    In wide rows it is the ``size``-th highest of the maxima of groups, each of every ``P // 16``-th column.
+    """
+    n_groups = scores.shape[1] // _GROUP
+    if n_groups > 2 * size:
+        scores = scores[:, : _GROUP * n_groups].reshape(len(scores), _GROUP, n_groups).max(axis=1)
+    width = scores.shape[1]
+    return np.partition(scores, width - size, axis=1)[:, width - size, None]
+
+
+def _cells(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row and column of each chosen cell, and how many each row has."""
+    rows, columns = np.divmod(np.flatnonzero(chosen), chosen.shape[1])
+    return rows, columns, np.bincount(rows, minlength=len(chosen))
 
 
 def _highest(scores: np.ndarray, size: int) -> np.ndarray:
-    """(B, size) int64, the columns that ``top_k`` ranks, in ascending order.
-
-    In wide rows most columns are only looked at for the maximum of their group, which is every ``width // 16``-th
-    column: the highest lie in the ``size`` groups with the highest maxima, unless more groups than that have a maximum
-    as high as the last of these; such rows are gone through as a whole.
-    """
-    width = scores.shape[1]
-    if width <= _WIDE * _GROUP * size:
-        return _highest_of_all(scores, size)
-    n_groups = width // _GROUP
-    maxima = scores[:, : _GROUP * n_groups].reshape(len(scores), _GROUP, n_groups).max(axis=1)
-    groups = _highest(maxima, size)
-    columns = (groups[:, None, :] + np.arange(0, _GROUP * n_groups, n_groups)[:, None]).reshape(len(scores), -1)
-    rest = np.broadcast_to(np.arange(_GROUP * n_groups, width), (len(scores), width - _GROUP * n_groups))
-    columns = np.hstack([columns, rest])
-    candidates = np.take_along_axis(scores, columns, axis=1)
-    highest = np.take_along_axis(columns, _highest_of_all(candidates, size), axis=1)
-    last = np.take_along_axis(maxima, groups, axis=1).min(axis=1, keepdims=True)
-    tied = np.flatnonzero(np.count_nonzero(maxima >= last, axis=1) > size)
-    highest[tied] = _highest_of_all(scores[tied], size)
-    return highest
-
-
-def _highest_of_all(scores: np.ndarray, size: int) -> np.ndarray:
-    """The same, of equal ones the first."""
+    """(B, P) bool, true for exactly the ``size`` highest of each row, of equal ones the first."""
     width = scores.shape[1]
     last = np.partition(scores, width - size, axis=1)[:, width - size, None]
-    chosen = scores >= last
-    crowded = np.flatnonzero(np.count_nonzero(chosen, axis=1) > size)
-    above, tied = scores[crowded] > last[crowded], scores[crowded] == last[crowded]
+    above, tied = scores > last, scores == last
     room = size - above.sum(axis=1, keepdims=True)
-    chosen[crowded] = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= room))
-    return np.flatnonzero(chosen).reshape(len(scores), size) - np.arange(len(scores))[:, None] * width
+    return above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= room))
 
 
 def csr_rows(matrix: sp.csr_matrix) -> np.ndarray:
