@@ -46,7 +46,7 @@ def test_a_champion_of_another_world_is_no_measure_and_the_log_says_why(
     name, challenger = f"another {change}", package
     run_gate("on", name, add_version(name, logged), "elsewhere" if change == "lineage" else "here", [])
     if change == "encoder":
-        challenger = package.with_model(package.model)
+        challenger = package.with_model(package.model, None)
         challenger.about = replace(package.about, encoder_id="other@1")
     if change == "files":
         MlflowClient().create_model_version(name, "file:///nowhere/at/all")
