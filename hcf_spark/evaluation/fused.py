@@ -1,6 +1,6 @@
 """The fused model as a candidate: built on what the rivals found, and held to being better than the hardest of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -59,14 +59,18 @@ class FusedCandidate:
     Args:
         rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text`` and those in
             ``ADDED`` are among them.
-        network: gives ``text_dae``; None leaves it out.
+        network: gives ``text_dae``.
+        left_out: of ``ADDED``, for an ablation.
     """
 
     name = "fused"
 
-    def __init__(self, rivals: Mapping[str, SearchCandidate], network: Candidate | None) -> None:
+    def __init__(
+        self, rivals: Mapping[str, SearchCandidate], network: Candidate, left_out: Collection[str] = ()
+    ) -> None:
         self._rivals = rivals
-        self._candidates: dict[str, Candidate] = {**rivals, **({} if network is None else {network.name: network})}
+        self._candidates: dict[str, Candidate] = {**rivals, network.name: network}
+        self._added = {regime: [name for name in names if name not in left_out] for regime, names in ADDED.items()}
 
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
         """Choose parts and their settings by validation NDCG@K; ``inner`` and ``validation`` as of ``Candidate``."""
@@ -74,8 +78,7 @@ class FusedCandidate:
         best = {name: best_by_regime(trials) for name, trials in found.items()}
         models = {
             name: self._candidates[name].tune(inner, validation, search)
-            for name in dict.fromkeys([*ADDED["warm"], *ADDED["cold"]])
-            if name in self._candidates
+            for name in dict.fromkeys([*self._added["warm"], *self._added["cold"]])
         }
         half = replace(search, trials=max(1, search.trials // 2))
         bases = {
@@ -139,7 +142,7 @@ class FusedCandidate:
         )
 
     def _add(self, regime: str, base: _Found, models: Mapping[str, Choice], holdout: Holdout, search: Search) -> _Found:
-        added = {name: models[name].model for name in ADDED[regime] if name in models}
+        added = {name: models[name].model for name in self._added[regime]}
         each = max(1, (search.trials - len(base.tried)) // max(len(added), 1))
         shares = [_FIRST_SHARE * _NEXT_SHARE**number for number in range(each)]
         weights, tried = find_weights(base.model, added, holdout, search.cutoff, shares, _ERRORS_OF_A_PART)

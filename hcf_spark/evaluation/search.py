@@ -8,7 +8,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
-from hcf_spark.evaluation.candidate import Candidate, Choice, Search, SettingsByRegime, Trial, judge_trial
+from hcf_spark.evaluation.candidate import Choice, Search, SettingsByRegime, Trial, judge_trial
 from hcf_spark.models.base import Model, Settings
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies, Regimes
@@ -114,28 +114,3 @@ class SearchCandidate:
 
     def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
         return fit_by_regime(self.prepare(full, seed), settings)
-
-
-@dataclass(frozen=True)
-class FixedCandidate:
-    """A candidate whose settings were found before, on other data or another split.
-
-    Attributes:
-        candidate: what fits the model.
-        settings: by regime.
-    """
-
-    candidate: Candidate
-    settings: SettingsByRegime
-
-    @property
-    def name(self) -> str:
-        """Of the candidate."""
-        return self.candidate.name
-
-    def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
-        """No trial: the settings as they are."""
-        return Choice(self.settings, self.candidate.fit(inner, self.settings, search.seed), [])
-
-    def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
-        return self.candidate.fit(full, settings, seed)
