@@ -41,7 +41,10 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["hcf_spark*", "jobs*"]), "hcf_spark.conf"],
     package_dir={"hcf_spark.conf": "conf"},
-    package_data={"hcf_spark.conf": ["*.yml", "studies/*.yml"], "hcf_spark.report": ["*.html", "*.css"]},
+    package_data={
+        "hcf_spark.conf": ["*.yml", "studies/*.yml", "worlds/*.yml"],
+        "hcf_spark.report": ["*.html", "*.css"],
+    },
     install_requires=RUNTIME,
     extras_require={"local": LOCAL, "test": TEST},
 )

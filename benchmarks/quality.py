@@ -31,7 +31,7 @@ SPLITS, LARGE = 5, 10_000_000
 def run(config: Config, n_seeds: int | None) -> dict[str, Any]:
     """Rows by regime and model: means over the splits, and how far NDCG@K of ``fused`` is from the model's.
 
-    Everything is tuned on every split. Without ``n_seeds`` there are 5 splits, or 1 of a matrix beyond 10 million cells.
+    Everything is tuned on every split. Without ``n_seeds`` there are 5 splits, 1 of a matrix beyond 10 million cells.
     """
     spark = get_session("benchmark", config)
     load_tables.run(spark, config)
