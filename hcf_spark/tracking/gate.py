@@ -28,11 +28,13 @@ class Check:
         name: what is asked.
         found: the figures behind the answer, as plain values.
         problem: why it fails; None if it passes.
+        is_comparison: a failed one is only noted where no version is champion yet: there is nothing better to serve.
     """
 
     name: str
     found: dict[str, Any]
     problem: str | None
+    is_comparison: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def check_not_worse(kind: str, other: str, regime: str, gain: Mapping[str, float
     figures = {key: float(gain[key]) for key in ("difference", "low", "high")}
     shown = f"{figures['difference']:+.4f} ({figures['low']:+.4f} to {figures['high']:+.4f})"
     problem = None if figures["high"] >= 0 else f"worse than {kind} {other} on {regime} test companies: NDCG {shown}"
-    return Check(f"{kind}_{regime}", {"other": other, **figures}, problem)
+    return Check(f"{kind}_{regime}", {"other": other, **figures}, problem, is_comparison=True)
 
 
 def check_finite(vectors: np.ndarray) -> Check:
@@ -77,8 +79,10 @@ def run_gate(mode: Mode, name: str, version: str, lineage: str, checks: Sequence
         lineage: names where its data come from and how they were split; kept with it for the gate of the next one.
         checks: all that was asked; none in mode ``off``.
     """
-    problems = [check.problem for check in checks if check.problem is not None]
-    promoted = mode != "on" or not problems
+    failed = [check for check in checks if check.problem is not None]
+    problems = [check.problem for check in failed]
+    is_first = find_alias(name, CHAMPION) is None
+    promoted = mode != "on" or all(check.is_comparison and is_first for check in failed)
     reason = "; ".join(problems) or (f"passed {len(checks)} checks" if mode != "off" else "the gate is off")
     verdict = Verdict(promoted, reason, mode, list(checks))
     client = MlflowClient()

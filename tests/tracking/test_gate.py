@@ -116,3 +116,12 @@ def test_after_rolling_back_the_next_version_is_measured_by_the_old_one(judge, n
     judge(SOUND)
     assert champion(name) == "3"
     assert tags(name, "3")["gate.champion_before"] == "1"
+
+
+def test_the_first_version_is_champion_though_worse_than_the_baseline_but_not_if_it_does_not_load(judge, name):
+    worse = check_not_worse("baseline", "ease", "warm", gain(-0.03, -0.05, -0.01))
+    assert not judge(worse, FAILED).promoted
+    verdict = judge(SOUND, worse)
+    assert (verdict.promoted, champion(name)) == (True, "2")
+    assert tags(name, "2")["gate.verdict"] == f"promoted: {worse.problem}"
+    assert not judge(SOUND, worse).promoted
