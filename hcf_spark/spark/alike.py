@@ -48,8 +48,9 @@ def with_alike(companies: DataFrame, usage: DataFrame, text_columns: Sequence[st
 
 
 def _text_keys(companies: DataFrame, columns: Sequence[str]) -> DataFrame:
-    there = [F.col("`" + column.replace("`", "``") + "`") for column in columns if column in companies.columns]
-    text = F.trim(F.regexp_replace(F.lower(F.concat_ws("\n", *there)), r"\s+", " "))
+    there = [column for column in columns if column in companies.columns]
+    texts = [F.col("`" + column.replace("`", "``") + "`").cast("string") for column in there]
+    text = F.trim(F.regexp_replace(F.lower(F.concat_ws("\n", *texts)), r"\s+", " "))
     rows = companies.select("company_id", text.alias("_text")).where(F.length("_text") >= _LEAST_CHARACTERS)
     return rows.select("company_id", F.xxhash64(F.lit("text"), "_text").alias("key"))
 
