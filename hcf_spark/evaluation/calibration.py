@@ -14,7 +14,7 @@ from hcf_spark.models.calibrated import Calibrated, ForProducts, RowCalibration,
 from hcf_spark.models.companies import Holdout, Regimes
 from hcf_spark.models.ranking import csr_rows
 
-_OTHER_CELLS = 400_000
+_OTHER_CELLS = 100_000
 _LEAST_SLOPE = 1e-3
 _REACHES = (0.0, 0.1, 0.25, 0.5, 1.0)
 _SCALES = (0.03, 0.1, 0.3, 1.0, 3.0)

@@ -159,8 +159,8 @@ def _require_companies(split: str, regimes: Regimes) -> None:
 def _fit(candidate: Candidate, inner: Companies, validation: Regimes, full: Companies, search: Search) -> Fitted:
     start = time.perf_counter()
     choice = candidate.tune(inner, validation, search)
-    tuned = time.perf_counter()
     calibrated = calibrate(choice.model, validation, search.cutoff, search.seed)
+    tuned = time.perf_counter()
     return Fitted(
         name=candidate.name,
         inner=calibrated(choice.model),

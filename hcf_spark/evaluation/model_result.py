@@ -28,7 +28,7 @@ class ModelResult:
         validation: NDCG@K per regime of the model fitted on the inner companies; what winners are chosen by.
         settings: the chosen ones, by regime.
         trials: all that was tried on validation.
-        tune_seconds: spent on trials.
+        tune_seconds: spent on trials and calibration.
         fit_seconds: spent on the fit to all training companies.
     """
 
