@@ -70,8 +70,10 @@ def spread(weights: np.ndarray, head: Head, n_products: int) -> Weights:
     """
     if isinstance(head, slice):
         return weights
-    columns = (np.abs(weights[:, start : start + _COLUMNS].T) for start in range(0, len(head), _COLUMNS))
-    voters = np.concatenate([np.argpartition(block, -STRONGEST, axis=1)[:, -STRONGEST:] for block in columns])
+    voters = np.empty((len(head), STRONGEST), np.int64)
+    for start in range(0, len(head), _COLUMNS):
+        columns = slice(start, start + _COLUMNS)
+        voters[columns] = np.argpartition(np.abs(weights[:, columns].T), -STRONGEST, axis=1)[:, -STRONGEST:]
     votes = np.take_along_axis(weights.T, voters, axis=1)
     cells = head[voters.ravel()], np.repeat(head, STRONGEST)
     return sp.csr_matrix((votes.ravel(), cells), shape=(n_products, n_products))
