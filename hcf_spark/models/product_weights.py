@@ -18,7 +18,6 @@ Head = np.ndarray | slice
 MOST_DIRECT = 10_000
 STRONGEST = 500
 
-_COLUMNS = 512
 _GB = 1e9
 
 logger = logging.getLogger(__name__)
@@ -61,7 +60,10 @@ def _require_memory(gigabytes: float, model: str, size: int, n_products: int) ->
 
 
 def spread(weights: np.ndarray, head: Head, n_products: int) -> Weights:
-    """The weights of the head among all products: the ``STRONGEST`` of each column in absolute value, else 0.
+    """The weights of the head among all products, 0 beyond: the strongest in absolute value, ``STRONGEST`` a product.
+
+    They are chosen among all weights at once: products that many use get votes from many others, and the same number
+    for each column would take most from those.
 
     Args:
         weights: (H, H) float32.
@@ -70,13 +72,12 @@ def spread(weights: np.ndarray, head: Head, n_products: int) -> Weights:
     """
     if isinstance(head, slice):
         return weights
-    voters = np.empty((len(head), STRONGEST), np.int64)
-    for start in range(0, len(head), _COLUMNS):
-        columns = slice(start, start + _COLUMNS)
-        voters[columns] = np.argpartition(np.abs(weights[:, columns].T), -STRONGEST, axis=1)[:, -STRONGEST:]
-    votes = np.take_along_axis(weights.T, voters, axis=1)
-    cells = head[voters.ravel()], np.repeat(head, STRONGEST)
-    return sp.csr_matrix((votes.ravel(), cells), shape=(n_products, n_products))
+    strengths = np.abs(weights).ravel(order="K")
+    first_left_out = strengths.size - STRONGEST * len(head) - 1
+    strengths.partition(first_left_out)
+    threshold = strengths[first_left_out]
+    voters, targets = np.nonzero((weights > threshold) | (weights < -threshold))
+    return sp.csr_matrix((weights[voters, targets], (head[voters], head[targets])), shape=(n_products, n_products))
 
 
 def vote(known: sp.csr_matrix, weights: Weights) -> np.ndarray:

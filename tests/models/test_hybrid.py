@@ -37,7 +37,7 @@ def ridge(inputs, target, penalties):
 @pytest.mark.parametrize("n_direct", [15, 9])
 def test_hybrid_is_one_ridge_per_product_on_all_others_and_the_text(train, neighbourhood, n_direct, monkeypatch):
     monkeypatch.setattr(product_weights, "MOST_DIRECT", n_direct)
-    monkeypatch.setattr(product_weights, "STRONGEST", n_direct)
+    monkeypatch.setattr(product_weights, "STRONGEST", n_direct - 1)
     strength, dropout = 0.5, 0.3
     model = HybridStatistics.of(train, neighbourhood).fit(strength=strength, dropout=dropout, **STRENGTHS)
     known, f, profiles = train.known.toarray(), features(train, train), neighbourhood.profiles(train)
