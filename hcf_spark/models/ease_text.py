@@ -115,8 +115,9 @@ class EaseTextStatistics:
         ridge = strength * float(np.mean(self.gram.diagonal()))
         factor = scipy.linalg.cho_factor(self.text.gram + text_strength * np.eye(len(self.text.gram)))
         explained = scipy.linalg.cho_solve(factor, self.cross).astype(np.float32)
-        residual = self.gram - self.cross[:, self.head].astype(np.float32).T @ explained[:, self.head]
-        weights = spread(ease_weights(residual, ridge), self.head, len(explained.T))
+        cross = self.cross[:, self.head].astype(np.float32)
+        weights = ease_weights(self.gram - cross.T @ explained[:, self.head], ridge)
+        weights = spread(weights, self.head, explained.shape[1])
         text_weights = explained - explained @ weights
         axes = cache(partial(score_axes, [(self.known, weights), (self.unit, text_weights)], seed))
         return EaseText(weights, text_weights, self.text.fit(cold_strength), axes)

@@ -19,7 +19,7 @@ from hcf_spark.models.product_weights import (
     weights_to_arrays,
 )
 
-_MATRICES_AT_ONCE = 5
+_MATRICES_AT_ONCE = 6
 
 
 @dataclass(frozen=True)

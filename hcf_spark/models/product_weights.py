@@ -72,12 +72,17 @@ def spread(weights: np.ndarray, head: Head, n_products: int) -> Weights:
     """
     if isinstance(head, slice):
         return weights
-    strengths = np.abs(weights).ravel(order="K")
-    first_left_out = strengths.size - STRONGEST * len(head) - 1
-    strengths.partition(first_left_out)
-    threshold = strengths[first_left_out]
+    threshold = _largest_but(STRONGEST * len(head), weights)
     voters, targets = np.nonzero((weights > threshold) | (weights < -threshold))
     return sp.csr_matrix((weights[voters, targets], (head[voters], head[targets])), shape=(n_products, n_products))
+
+
+def _largest_but(n_larger: int, weights: np.ndarray) -> np.float32:
+    """The largest absolute value of ``weights`` when the ``n_larger`` before it are left out."""
+    values = np.abs(weights).ravel(order="K")
+    place = values.size - n_larger - 1
+    values.partition(place)
+    return values[place]
 
 
 def vote(known: sp.csr_matrix, weights: Weights) -> np.ndarray:
