@@ -14,6 +14,7 @@ RUNTIME = [
     "optuna>=5",  # search over settings
     "pandas>=2.3,<3",
     "petastorm==0.12.1",  # 0.13 needs an old setuptools that torch forbids
+    "psutil",  # how much memory is free
     "pyarrow>=14,<15",  # the last one petastorm reads with
     "pydantic>=2.9",
     "pyyaml",

@@ -80,3 +80,29 @@ def telling_world(seed, spoil=None, n_companies=400, n_products=60, n_judged=120
     train = Companies(text[:n_companies], sp.csr_matrix((usage - hidden)[:n_companies]), np.arange(n_companies))
     warm = Holdout(train.take(enough), sp.csr_matrix(hidden[enough]))
     return train, Regimes(warm, Holdout(unseen(text[n_companies:], n_products), sp.csr_matrix(usage[n_companies:])))
+
+
+def wide_world(seed, n_companies, n_products, n_tastes=12, n_used=25):
+    """Companies whose chances of using a product are of rank ``n_tastes``, with a long tail; text tells the taste.
+
+    Nothing of size companies x products is made.
+
+    Returns:
+        (training companies, warm holdout: a fifth of the cells of each company).
+    """
+    random = np.random.default_rng(seed)
+    popularity = 1 / np.arange(1, n_products + 1)
+    likes = popularity * np.where(random.integers(n_tastes, size=n_products) == np.arange(n_tastes)[:, None], 20, 1)
+    taste = random.integers(n_tastes, size=n_companies)
+    cells = np.stack(
+        [random.choice(n_products, n_used, replace=False, p=likes[own] / likes[own].sum()) for own in taste]
+    )
+    text = (np.eye(n_tastes, 16)[taste] + 0.2 * random.standard_normal((n_companies, 16))).astype(np.float32)
+    hidden, known = (rows_of(side, n_products) for side in (cells[:, : n_used // 5], cells[:, n_used // 5 :]))
+    train = Companies(text, known, np.arange(n_companies))
+    return train, Holdout(train, hidden)
+
+
+def rows_of(cells, n_products):
+    starts = np.arange(len(cells) + 1) * cells.shape[1]
+    return sp.csr_matrix((np.ones(cells.size, np.float32), np.sort(cells).ravel(), starts), (len(cells), n_products))

@@ -12,9 +12,19 @@ import scipy.sparse as sp
 from hcf_spark.errors import TrainingError
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.popularity import product_shares, shares_at_level
+from hcf_spark.models.product_weights import (
+    Head,
+    Weights,
+    head_products,
+    spread,
+    vote,
+    weights_from_arrays,
+    weights_to_arrays,
+)
 from hcf_spark.models.score_axes import score_axes
 
 _MIRRORED_ROWS = 512
+_MATRICES_AT_ONCE = 3
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class Ease:
     ``fallback``.
 
     Attributes:
-        weights: B, (P, P) float32.
+        weights: B, (P, P) float32; CSR where products are left out of the closed form.
         fallback: (P,) float32, popularity at the level of the scores: share of the training companies times
             (mean score / mean share) over the training companies, so that one threshold can serve both kinds of rows.
         make_axes: gives V, (P, d) float32, the top right singular directions of the training companies' scores,
@@ -34,13 +44,13 @@ class Ease:
 
     name: ClassVar[str] = "ease"
     folds_in: ClassVar[bool] = True
-    weights: np.ndarray
+    weights: Weights
     fallback: np.ndarray
     make_axes: Callable[[], np.ndarray]
 
     def score(self, companies: Companies) -> np.ndarray:
         """(B, P) float32, x B; an estimate of the 0/1 cell, not held to [0, 1]."""
-        scores = companies.known @ self.weights
+        scores = vote(companies.known, self.weights)
         scores[~scores.any(axis=1)] = self.fallback
         return scores
 
@@ -49,11 +59,11 @@ class Ease:
         return self.score(companies) @ self.make_axes()
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"weights": self.weights, "fallback": self.fallback, "axes": self.make_axes()}
+        return {**weights_to_arrays(self.weights), "fallback": self.fallback, "axes": self.make_axes()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        return cls(arrays["weights"], arrays["fallback"], lambda: arrays["axes"])
+        return cls(weights_from_arrays(arrays), arrays["fallback"], lambda: arrays["axes"])
 
 
 @dataclass(frozen=True)
@@ -62,26 +72,36 @@ class EaseStatistics:
 
     Attributes:
         known: X, (C, P) float32 CSR.
-        gram: X'X, (P, P) float32 (counts, exact up to 16.7 million companies).
+        head: the H products of the closed form.
+        gram: X'X of these, (H, H) float32 (counts, exact up to 16.7 million companies).
         shares: (P,) float64, share of the companies that use each product.
     """
 
     known: sp.csr_matrix
+    head: Head
     gram: np.ndarray
     shares: np.ndarray
 
     @classmethod
     def of(cls, train: Companies) -> Self:
-        return cls(train.known, (train.known.T @ train.known).toarray(), product_shares(train))
+        head = head_products(train.known, Ease.name, _MATRICES_AT_ONCE)
+        return cls(train.known, head, head_gram(train.known, head), product_shares(train))
 
     def fit(self, strength: float, seed: int) -> Ease:
         """The minimum over B, diag B = 0, of |X - X B|^2 + strength m |B|^2, m = mean number of companies per product.
 
-        m is the mean diagonal of X'X, so one grid of strengths serves small and large data.
+        m is the mean diagonal of X'X, so one grid of strengths serves small and large data. Beyond the head B is 0.
         """
         weights = ease_weights(self.gram, strength * float(np.mean(self.gram.diagonal())))
+        weights = spread(weights, self.head, len(self.shares))
         axes = cache(partial(score_axes, [(self.known, weights)], seed))
         return Ease(weights, shares_at_level(self.shares, weights), axes)
+
+
+def head_gram(known: sp.csr_matrix, head: Head) -> np.ndarray:
+    """X'X of the products in ``head``, (H, H) float32."""
+    known = known[:, head]
+    return (known.T @ known).toarray()
 
 
 def ease_weights(gram: np.ndarray, ridge: float) -> np.ndarray:

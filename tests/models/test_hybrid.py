@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from worlds import random_world, unseen
 
+from hcf_spark.models import product_weights
 from hcf_spark.models.companies import text_mean, unit_rows
 from hcf_spark.models.hybrid import Hybrid, HybridStatistics
 from hcf_spark.models.neighbour_ridge import Neighbourhood, NeighbourRidge, NeighbourRidgeStatistics
@@ -33,17 +34,21 @@ def ridge(inputs, target, penalties):
     return np.linalg.lstsq(rows, np.concatenate([target, np.zeros(len(penalties))]), rcond=None)[0]
 
 
-def test_hybrid_is_one_ridge_per_product_on_all_others_and_the_text(train, neighbourhood):
+@pytest.mark.parametrize("n_direct", [15, 9])
+def test_hybrid_is_one_ridge_per_product_on_all_others_and_the_text(train, neighbourhood, n_direct, monkeypatch):
+    monkeypatch.setattr(product_weights, "MOST_DIRECT", n_direct)
+    monkeypatch.setattr(product_weights, "STRONGEST", n_direct - 1)
     strength, dropout = 0.5, 0.3
     model = HybridStatistics.of(train, neighbourhood).fit(strength=strength, dropout=dropout, **STRENGTHS)
     known, f, profiles = train.known.toarray(), features(train, train), neighbourhood.profiles(train)
     counts = known.sum(axis=0)
+    head = np.sort(np.argsort(-counts, kind="stable")[:n_direct])
     text_penalties = [*np.full(f.shape[1] - 1, 2.0), 5.0]
     expected = np.empty_like(known)
     for product in range(known.shape[1]):
-        others = np.delete(np.arange(known.shape[1]), product)
+        others = head[head != product] if product in head else head[:0]
         inputs = np.hstack([known[:, others], f])
-        penalties = [*(strength * counts.mean() + dropout * counts)[others], *text_penalties]
+        penalties = [*(strength * counts[head].mean() + dropout * counts)[others], *text_penalties]
         target = known[:, product] - 0.4 * profiles[:, product]
         expected[:, product] = inputs @ ridge(inputs, target, penalties) + 0.4 * profiles[:, product]
     np.testing.assert_allclose(model.score(train), expected, atol=2e-4)
