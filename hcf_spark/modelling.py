@@ -60,7 +60,7 @@ from hcf_spark.train.snapshot import Snapshot
 logger = logging.getLogger(__name__)
 
 _EXAMPLES_PER_REGIME = 3
-_PRODUCTS_PER_EXAMPLE = 10
+_PRODUCTS_PER_EXAMPLE = 5
 _ADOPTERS_KEPT = 100
 
 

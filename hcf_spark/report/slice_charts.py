@@ -12,10 +12,10 @@ from hcf_spark.report.metric_table import Models
 from hcf_spark.report.svg import ACCENT, REST, chart_style, to_svg
 
 _KINDS = {
-    "known_products": "products known of the company",
-    "told_products": "products told of the company",
-    "text_tokens": "tokens of its text",
-    "popularity": "use of the product",
+    "known_products": "number of known products",
+    "told_products": "number of products told",
+    "text_tokens": "length of the text in tokens",
+    "popularity": "use of the products",
 }
 _BARS_WIDTH = 0.8
 
