@@ -43,7 +43,7 @@ def make_company_map(
     vectors = model.embed(companies)
     unit = unit_rows(vectors, text_mean(vectors))
     with_vector = np.flatnonzero(unit.any(axis=1))
-    if not len(with_vector):
+    if len(with_vector) < 2:
         return None
     unit, known = unit[with_vector], companies.known[with_vector]
     labels = find_partition(neighbour_graph(unit, neighbours), resolution, seed).labels

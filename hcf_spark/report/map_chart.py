@@ -25,8 +25,9 @@ def draw_map(company_map: CompanyMap) -> Markup:
             style = {"marker": _MARKERS[place[0]], "color": SERIES[place[1]]}
             axes.plot(*own.T, linestyle="", markersize=3, markeredgewidth=0, **style)
             axes.text(
-                *np.median(own, axis=0), number + 1, color=INK, fontweight="bold", ha="center", va="center", in_layout=False,
+                *np.median(own, axis=0), number + 1, color=INK, fontweight="bold", ha="center", va="center",
                 bbox={"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.75},
+                in_layout=False,
             )  # fmt: skip
         axes.set_axis_off()
         description = f"{plain(len(labels))} companies on a map, in {plain(len(company_map.communities))} communities."
