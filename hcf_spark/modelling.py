@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import SparkSession
 
+from hcf_spark.company_map import make_company_map
 from hcf_spark.config import Config
 from hcf_spark.errors import ConfigError
 from hcf_spark.evaluation.harness import HarnessResult
@@ -59,7 +60,7 @@ from hcf_spark.train.snapshot import Snapshot
 logger = logging.getLogger(__name__)
 
 _EXAMPLES_PER_REGIME = 3
-_PRODUCTS_PER_EXAMPLE = 10
+_PRODUCTS_PER_EXAMPLE = 5
 _ADOPTERS_KEPT = 100
 
 
@@ -260,6 +261,14 @@ def _report_data(
         products_per_company=per_company,
         companies_per_product=per_product,
         curves=curves,
+        company_map=make_company_map(
+            package.model,
+            snapshot.full,
+            package.product_names,
+            config.communities.neighbours,
+            config.communities.resolution,
+            config.seed,
+        ),
         examples=make_examples(snapshot, chosen, identities, package, _PRODUCTS_PER_EXAMPLE),
     )
 

@@ -9,6 +9,8 @@ from hcf_spark.evaluation.harness import REGIMES, HarnessResult
 from hcf_spark.models.companies import Holdout
 from hcf_spark.models.package import ModelPackage
 from hcf_spark.models.ranking import recommend
+from hcf_spark.models.reasons import explain
+from hcf_spark.models.wording import sentence
 from hcf_spark.report.data import Example, Recommendation
 from hcf_spark.report.evidence import winner_sentence
 from hcf_spark.train.snapshot import Snapshot
@@ -113,7 +115,7 @@ def make_examples(
     package: ModelPackage,
     cutoff: int,
 ) -> list[Example]:
-    """What the model recommends to a few test companies.
+    """What the model recommends to a few test companies, and why.
 
     Args:
         snapshot: what was judged on.
@@ -127,6 +129,7 @@ def make_examples(
         holdout: Holdout = getattr(snapshot.test, regime).take(rows)
         companies = holdout.companies
         best = recommend(package.model.score(companies), companies.known, cutoff)
+        reasons = explain(package.model, companies, [products for products, _ in best], package.product_names)
         for row, (identity, (products, scores)) in enumerate(zip(identities[regime], best, strict=True)):
             hidden = set(holdout.hidden[row].indices.tolist())
             examples.append(
@@ -137,8 +140,10 @@ def make_examples(
                     text=identity["text"][:_TEXT_SHOWN] if identity["text"] else None,
                     known_products=[package.product_names[product] for product in companies.known[row].indices],
                     recommendations=[
-                        Recommendation(package.product_names[product], float(score), int(product) in hidden)
-                        for product, score in zip(products, scores, strict=True)
+                        Recommendation(
+                            package.product_names[product], float(score), int(product) in hidden, sentence(why)
+                        )
+                        for product, score, why in zip(products, scores, reasons[row], strict=True)
                     ],
                     hidden_products=[package.product_names[product] for product in sorted(hidden)],
                 )

@@ -154,11 +154,13 @@ def test_examples_show_what_was_known_recommended_and_hidden(snapshot, package):
     warm, cold = make_examples(snapshot, chosen, identities, package, cutoff=3)
     assert (warm.company_id, warm.name, warm.regime, len(warm.text)) == ("w", "Warm Ltd", "warm", 600)
     assert warm.known_products == ["A", "B", "D"]
-    assert warm.recommendations == [("C", 0.25, True)]
+    assert warm.recommendations == [("C", 0.25, True, "popular (+0.25)")]
     assert warm.hidden_products == ["C"]
     assert (cold.company_id, cold.name, cold.regime, cold.text) == ("c", "c", "cold", None)
     assert cold.known_products == []
-    assert cold.recommendations == [("B", 1.0, True), ("A", 0.75, False), ("D", 0.5, True)]
+    assert cold.recommendations == [
+        ("B", 1.0, True, "popular (+1.00)"), ("A", 0.75, False, "popular (+0.75)"), ("D", 0.5, True, "popular (+0.50)"),
+    ]  # fmt: skip
     assert cold.hidden_products == ["B", "D"]
 
 

@@ -29,7 +29,7 @@ def draw_density(steps: Sequence[Mapping[str, Any]]) -> Markup | None:
     densities = [100 * step["density"] for step in steps]
     first, last = percent(steps[0]["density"]), percent(steps[-1]["density"])
     with chart_style():
-        figure, axes = _new_chart()
+        figure, axes = new_chart()
         axes.bar(range(len(steps)), densities, color=[REST] * (len(steps) - 1) + [ACCENT], width=0.7)
         axes.set(xlabel="Step (numbers as in the table)", ylabel="Density, %")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
@@ -48,7 +48,7 @@ def draw_histogram(products_per_company: Sequence[int]) -> Markup | None:
     heights, _ = np.histogram(np.minimum(numbers, edges[-1] - 1), edges)
     title = f"Last bar: {plain(int(edges[-2]))} or more" if numbers.max() >= edges[-1] else None
     with chart_style():
-        figure, axes = _new_chart()
+        figure, axes = new_chart()
         axes.bar(edges[:-1], heights, width=0.9 * width, color=ACCENT, align="center" if width == 1 else "edge")
         axes.set(xlabel="Products that a company uses", ylabel="Companies")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
@@ -70,7 +70,7 @@ def draw_ranks(companies_per_product: Sequence[int]) -> Markup | None:
         return None
     drawn = np.unique(np.geomspace(1, numbers.size, _MOST_POINTS).round().astype(np.int64))
     with chart_style():
-        figure, axes = _new_chart()
+        figure, axes = new_chart()
         axes.loglog(drawn, numbers[drawn - 1], color=ACCENT, marker="o" if numbers.size == 1 else None)
         axes.set(xlabel="Rank of the product", ylabel="Companies that use it")
         axes.minorticks_off()
@@ -91,14 +91,14 @@ def draw_ndcg(models: Mapping[str, Mapping[str, Any]], regime: str, cutoff: int,
     if not values:
         return None
     with chart_style():
-        figure, axes = _new_chart(height=0.75 + 0.32 * len(values))
+        figure, axes = new_chart(height=0.75 + 0.32 * len(values))
         places = range(len(values))
         colors = [ACCENT if name == champion else REST for name in values]
         axes.barh(places, values.values(), color=colors, height=0.65)
         top = max(*values.values(), 1e-9)
         for place, value in zip(places, values.values(), strict=True):
             axes.text(value + 0.015 * top, place, metric(value), va="center", color=INK, fontsize=10)
-        axes.set_yticks(places, [_shorten(name) for name in values], color=INK)
+        axes.set_yticks(places, [shorten(name) for name in values], color=INK)
         axes.set_xlim(0, 1.18 * top)
         axes.set_title(f"NDCG@{cutoff}, {regime} companies")
         axes.invert_yaxis()
@@ -129,12 +129,12 @@ def _draw_curve(curves: Mapping[str, Sequence[Mapping[str, float]]], key: str, t
     if not lines:
         return None
     with chart_style():
-        figure, axes = _new_chart()
+        figure, axes = new_chart()
         places = {name: place for place, name in enumerate(curves)}
         for name, points in lines.items():
             color = SERIES[places[name] % len(SERIES)]
             axes.plot(
-                *points.T, color=color, linestyle=LINE_STYLES[places[name] % len(LINE_STYLES)], label=_shorten(name)
+                *points.T, color=color, linestyle=LINE_STYLES[places[name] % len(LINE_STYLES)], label=shorten(name)
             )
             if key != "loss":
                 axes.plot(*points[np.argmax(points[:, 1])], color=color, marker="o", markersize=5)
@@ -148,10 +148,12 @@ def _draw_curve(curves: Mapping[str, Sequence[Mapping[str, float]]], key: str, t
         return to_svg(figure, key.replace("_", "-"), f"{title} by epoch, first to last: {ends}.")
 
 
-def _new_chart(height: float = _HEIGHT) -> tuple[Figure, Axes]:
+def new_chart(height: float = _HEIGHT) -> tuple[Figure, Axes]:
+    """An empty chart of the page's width, ``height`` in inches."""
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
-def _shorten(name: str) -> str:
+def shorten(name: str) -> str:
+    """A name as it fits beside a chart."""
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

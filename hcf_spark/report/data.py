@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 Regime = Literal["warm", "cold"]
 Plain = str | int | float | None
 
@@ -15,11 +17,13 @@ class Recommendation(NamedTuple):
         product: its name.
         score: of the model.
         was_hidden: the company does use it, and the model was not told.
+        reasons: what carried the score, in words; empty if nothing did.
     """
 
     product: str
     score: float
     was_hidden: bool
+    reasons: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,33 @@ class Example:
     known_products: Sequence[str]
     recommendations: Sequence[Recommendation]
     hidden_products: Sequence[str] = ()
+
+
+class Community(NamedTuple):
+    """Companies that are near each other.
+
+    Attributes:
+        size: their number.
+        products: names of the products that set them apart, the most telling first.
+    """
+
+    size: int
+    products: Sequence[str]
+
+
+@dataclass(frozen=True)
+class CompanyMap:
+    """Companies in two dimensions.
+
+    Attributes:
+        positions: (C, 2) float32.
+        labels: (C,) int64, the community of each, as a place in ``communities``.
+        communities: the largest first.
+    """
+
+    positions: np.ndarray
+    labels: np.ndarray
+    communities: Sequence[Community]
 
 
 @dataclass(frozen=True)
@@ -98,6 +129,7 @@ class ReportData:
         companies_per_product: one number per product.
         curves: model name to one record per epoch: loss, validation_warm_ndcg, validation_cold_ndcg, each of which may
             be missing.
+        company_map: of companies that the champion has learnt from; None: their vectors are all the same.
         examples: companies with what is recommended to them.
     """
 
@@ -117,4 +149,5 @@ class ReportData:
     products_per_company: Sequence[int] = ()
     companies_per_product: Sequence[int] = ()
     curves: Mapping[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
+    company_map: CompanyMap | None = None
     examples: Sequence[Example] = ()

@@ -42,11 +42,16 @@ def winner_sentence(models: Rows, winner: str, regime: str, cutoff: int) -> str 
         f"{winner}, the winner by validation, has NDCG@{cutoff} {metric(row[regime][key])} on test "
         f"({metric(own['low'])} to {metric(own['high'])})"
     )
-    over = row["over_baseline"][regime]
-    if over["baseline"] is None:
-        return f"{start}."
-    if over["baseline"] == winner:
+    if row["over_baseline"][regime]["baseline"] == winner:
         return f"{start}; it is itself the simple method that was best on validation."
-    return (
-        f"{start}; against {over['baseline']}, the simple method that was best on validation: {difference(over[key])}."
-    )
+    found = against_baseline(models, winner, regime, cutoff)
+    return f"{start}." if found is None else f"{start}; {found}."
+
+
+def against_baseline(models: Rows, name: str, regime: str, cutoff: int) -> str | None:
+    """How far a model is on test from the regime's baseline; None for that one itself, or where it is not known."""
+    over = models.get(name, {}).get("over_baseline", {}).get(regime, {})
+    if over.get("baseline") in (None, name):
+        return None
+    found = difference(over[f"ndcg_at_{cutoff}"])
+    return f"against {over['baseline']}, the simple method that was best on validation: {found}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hcf_spark.report.data import Regime, ReportData
-from hcf_spark.report.evidence import winner_sentence
+from hcf_spark.report.evidence import against_baseline, winner_sentence
 
 REGIMES: tuple[Regime, ...] = ("warm", "cold")
 POPULARITY = "popularity"
@@ -24,6 +24,7 @@ class Result:
         behind: NDCG on test of the champion, the best on validation and popularity, if not level with the best.
         validation_was_wrong: the best on validation is not level with the best on test.
         evidence: how sure the best on validation is, with intervals.
+        against_baseline: how far the best on test is from the baseline, where validation was wrong.
         champion_is_first: the champion is the best on test, or level with it, as a champion made of two models can be.
     """
 
@@ -35,6 +36,7 @@ class Result:
     behind: dict[str, float | None]
     validation_was_wrong: bool
     evidence: str | None
+    against_baseline: str | None
     champion_is_first: bool
 
 
@@ -63,6 +65,7 @@ def _result(data: ReportData, regime: Regime) -> Result:
     def is_level(name: str) -> bool:
         return name == best or (ndcg is not None and _value(data, name, regime, "ndcg") == ndcg)
 
+    was_wrong = chosen is not None and not is_level(chosen)
     named = dict.fromkeys(name for name in (chosen, data.champion, POPULARITY) if name in data.models)
     return Result(
         regime=regime,
@@ -71,8 +74,9 @@ def _result(data: ReportData, regime: Regime) -> Result:
         ndcg=ndcg,
         recall=_value(data, best, regime, "recall"),
         behind={name: _value(data, name, regime, "ndcg") for name in named if not is_level(name)},
-        validation_was_wrong=chosen is not None and not is_level(chosen),
+        validation_was_wrong=was_wrong,
         evidence=None if chosen is None else winner_sentence(data.models, chosen, regime, data.cutoff),
+        against_baseline=against_baseline(data.models, best, regime, data.cutoff) if was_wrong else None,
         champion_is_first=data.champion is not None and is_level(data.champion),
     )
 

@@ -6,10 +6,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from hcf_spark.report import charts, formats
+from hcf_spark.report.cost import build_costs, total_minutes
 from hcf_spark.report.data import ReportData
 from hcf_spark.report.detail_tables import build_detail_tables
 from hcf_spark.report.headline import REGIMES, build_results, champion_verdict
+from hcf_spark.report.map_chart import NUMBERED, draw_map
 from hcf_spark.report.metric_table import MetricTable, build_metric_table, build_probe_table
+from hcf_spark.report.reliability import build_calibration_table, draw_reliability, find_bins
+from hcf_spark.report.slice_charts import draw_slices
 from hcf_spark.report.svg import standalone
 from hcf_spark.report.usage import summarise_usage
 
@@ -35,7 +39,8 @@ def render_report(data: ReportData) -> str:
     )
     for write in (formats.plain, formats.metric, formats.percent, formats.seconds, formats.settings, formats.label):
         environment.filters[write.__name__] = write
-    results = build_results(data)
+    results, costs = build_results(data), build_costs(data.models)
+    bins = find_bins(data.models, data.champion)
     style = files("hcf_spark.report").joinpath("report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
         data=data,
@@ -56,7 +61,17 @@ def render_report(data: ReportData) -> str:
             charts.draw_histogram(data.products_per_company), charts.draw_ranks(data.companies_per_product)
         ),
         ndcg_charts=_drawn(*(charts.draw_ndcg(data.models, regime, data.cutoff, data.champion) for regime in REGIMES)),
+        slice_charts=[
+            chart for regime in REGIMES for chart in draw_slices(data.models, data.champion, regime, data.cutoff)
+        ],
+        calibration_table=build_calibration_table(data.models),
+        reliability=bins,
+        reliability_charts=[draw_reliability(found, regime) for regime, found in bins.items()],
         curve_charts=charts.draw_curves(data.curves),
+        map_chart=data.company_map and draw_map(data.company_map),
+        numbered=NUMBERED,
+        costs=costs,
+        total_minutes=total_minutes(costs),
         shown_products=_SHOWN_PRODUCTS,
         shown_characters=_SHOWN_CHARACTERS,
     )

@@ -11,8 +11,9 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 INK, MUTED, GRID, ACCENT, REST = "#000001", "#000002", "#000003", "#000004", "#000005"
+PAPER = "#00000c"
 SERIES = ("#000006", "#000007", "#000008", "#000009", "#00000a", "#00000b")
-_VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", ACCENT: "accent", REST: "rest"} | {
+_VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", ACCENT: "accent", REST: "rest", PAPER: "paper"} | {
     color: f"series-{number}" for number, color in enumerate(SERIES, start=1)
 }
 _PLACEHOLDER = re.compile("|".join(_VARIABLES))

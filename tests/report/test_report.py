@@ -14,7 +14,8 @@ from hcf_spark.report.formats import ABSENT
 from hcf_spark.report.page import render_plots, render_report
 
 SECTIONS = [
-    "about", "result", "data", "filter", "quarantine", "split", "text", "models", "curves", "examples", "provenance",
+    "about", "result", "data", "filter", "quarantine", "split", "text", "models", "slices", "calibration",
+    "curves", "map", "examples", "cost", "provenance",
 ]  # fmt: skip
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 EVIL = "<script>alert('x')</script>"
@@ -83,10 +84,10 @@ def make_data(**changes):
         examples=[
             Example(
                 "c-1", "Acme", "warm", "Acme makes anvils.", ["Slack"],
-                [Recommendation("Jira", 0.9, True), Recommendation("Zoom", 0.5, False)],
+                [Recommendation("Jira", 0.9, True, "uses Slack (+0.70)"), Recommendation("Zoom", 0.5, False, "")],
                 ["Jira", "Trello"],
             ),
-            Example("c-2", "Newco", "cold", None, [], [Recommendation("Slack", 0.4, False)]),
+            Example("c-2", "Newco", "cold", None, [], [Recommendation("Slack", 0.4, False, "its description (+0.40)")]),
         ],
     )  # fmt: skip
     return replace(data, **changes)
@@ -203,14 +204,14 @@ def test_user_text_is_escaped_everywhere():
         split={EVIL: 1},
         text={EVIL: EVIL},
         curves={EVIL: [record, record]},
-        examples=[Example(EVIL, EVIL, "warm", EVIL, [EVIL], [Recommendation(EVIL, 1.0, True)], [EVIL])],
+        examples=[Example(EVIL, EVIL, "warm", EVIL, [EVIL], [Recommendation(EVIL, 1.0, True, EVIL)], [EVIL])],
     )  # fmt: skip
 
     html = render_report(data)
 
     assert "<script" not in html
     assert "script" not in {tag for tag, _ in Page(html).tags}
-    assert Page(html).sections["examples"].count(EVIL) == 6
+    assert Page(html).sections["examples"].count(EVIL) == 7
 
 
 def test_best_value_of_a_column_is_bold_and_others_are_not(full):
@@ -284,15 +285,17 @@ def test_numbers_are_written_for_people(full):
     assert "usage unknown company 1,204" in sections["quarantine"]
     assert "weight is not finite" not in sections["quarantine"]
     assert "Training companies 13,584" in sections["split"]
-    assert "hcf Starts at the text vectors. depth: 1 61.3" in sections["models"]
+    assert "hcf Starts at the text vectors. depth: 1" in sections["models"]
+    assert f"hcf {ABSENT} {ABSENT} 61.3" in sections["cost"]
 
 
 def test_examples_mark_what_was_hidden(full):
     section = Page(full).sections["examples"]
 
     assert (
-        "Recommended: 1 of 2 hidden products found # Product Score 1 Jira ✓ was hidden 0.9000 2 Zoom 0.5000" in section
-    )
+        "Recommended: 1 of 2 hidden products found # Product Score "
+        "1 Jira ✓ was hidden uses Slack (+0.70) 0.9000 2 Zoom 0.5000"
+    ) in section
     assert (
         "Newco c-2 cold No text. Uses, and the model was told None of its products. Recommended # Product Score 1 Slack"
         in section
