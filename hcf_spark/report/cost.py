@@ -1,5 +1,6 @@
 """What it took to find and fit the models."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hcf_spark.report.metric_table import Models
@@ -27,6 +28,6 @@ def build_costs(models: Models) -> dict[str, Cost]:
     }
 
 
-def total_minutes(costs: dict[str, Cost]) -> float:
-    """Of all models together."""
-    return sum((cost.tune_seconds or 0) + (cost.fit_seconds or 0) for cost in costs.values()) / 60
+def total_seconds(costs: Mapping[str, Cost]) -> float:
+    """Of all models together, as far as known."""
+    return sum((cost.tune_seconds or 0) + (cost.fit_seconds or 0) for cost in costs.values())

@@ -116,7 +116,8 @@ class ReportData:
         cutoff: K of the ranking metrics, and of their names below.
         models: name to what ``HarnessResult.rows`` has of a model: ``{"warm": {recall_at_K, ndcg_at_K, auc, ...},
             "cold": {...}, "companies_warm": {...}, "bpdm": {...}, "over_baseline": {...}, "slices": {...},
-            "fit_seconds": s, "settings": {...}, ...}``, each of which may be missing.
+            "calibration": {...}, "trials": [...], "tune_seconds": s, "fit_seconds": s, "settings": {...}, ...}``, each
+            of which may be missing.
         champion: name of the model chosen for use; None: there is none.
         winners_validation: regime to the name of the model with the highest NDCG@K on validation.
         winners_test: regime to the name of the model with the highest NDCG@K on test.

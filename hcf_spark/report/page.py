@@ -6,7 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from hcf_spark.report import charts, formats
-from hcf_spark.report.cost import build_costs, total_minutes
+from hcf_spark.report.cost import build_costs, total_seconds
 from hcf_spark.report.data import ReportData
 from hcf_spark.report.detail_tables import build_detail_tables
 from hcf_spark.report.headline import REGIMES, build_results, champion_verdict
@@ -71,7 +71,7 @@ def render_report(data: ReportData) -> str:
         map_chart=data.company_map and draw_map(data.company_map),
         numbered=NUMBERED,
         costs=costs,
-        total_minutes=total_minutes(costs),
+        total_seconds=total_seconds(costs),
         shown_products=_SHOWN_PRODUCTS,
         shown_characters=_SHOWN_CHARACTERS,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_report import ABSENT, EVIL, NO_CHARTS, Page, make_data
 
-from hcf_spark.report.cost import Cost, build_costs, total_minutes
+from hcf_spark.report.cost import Cost, build_costs, total_seconds
 from hcf_spark.report.data import Community, CompanyMap
 from hcf_spark.report.map_chart import NUMBERED, draw_map
 from hcf_spark.report.page import render_report
@@ -97,7 +97,7 @@ def test_the_map_numbers_the_largest_communities_and_greys_the_others():
 def test_costs_count_a_pair_by_its_parts():
     costs = build_costs({**MODELS, "ease+hcf": row(0.5)})
     assert costs == {"ease": Cost(2, 50.0, 10.0), "hcf": Cost(2, 50.0, 10.0), "old": Cost(None, None, None)}
-    assert total_minutes(costs) == 2
+    assert total_seconds(costs) == 120
 
 
 def test_the_page_has_it_all(page):
@@ -109,7 +109,7 @@ def test_the_page_has_it_all(page):
     assert f"1 1 {EVIL}, Jira 2 1 {ABSENT}" in sections["map"]
     assert f"{NUMBERED} 1 {ABSENT}" in sections["map"]
     assert f" {NUMBERED + 1} 1 {ABSENT}" not in sections["map"]
-    assert "Together 2 minutes" in sections["cost"]
+    assert "Together 120.0 seconds" in sections["cost"]
     assert "ease 2 50.0 10.0" in sections["cost"]
     assert "script" not in {tag for tag, _ in page.tags}
     assert len(page.ids) == len(set(page.ids))
