@@ -86,10 +86,12 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
     text = with_text(companies, build_text_vectors(embeddings, encoder_id, columns, combine, first[0]), dimension)
     lengths = build_text_lengths(embeddings, encoder_id, columns, combine)
     text = text.join(lengths, "company_id", "left").withColumn("n_tokens", F.coalesce("n_tokens", F.lit(0)))
-    text = with_words(text, build_word_counts(read_company_texts(tables, config), combined_sources(columns, combine)))
+    words = build_word_counts(read_company_texts(tables, config), combined_sources(columns, combine))
+    text = with_words(text, _keep(words, folder / "words"))
     rows = build_company_rows(cells).join(text.select("company_idx", "text", "n_tokens", *_WORDS), "company_idx")
     _write_train(rows, folder, config.train.processes)
     _write_test(rows, folder, config)
+    shutil.rmtree(folder / "words")
     train = _list_files(folder, "train")
     Manifest(
         snapshot_id=snapshot_id,
@@ -110,6 +112,12 @@ def with_text(companies: DataFrame, vectors: DataFrame, dimension: int) -> DataF
     nothing = F.array_repeat(F.lit(0.0).cast("float"), dimension)
     joined = companies.join(vectors.select("company_id", F.col("embedding").alias("text")), "company_id", "left")
     return joined.withColumn("text", F.coalesce("text", nothing))
+
+
+def _keep(words: DataFrame, folder: Path) -> DataFrame:
+    """The words as read from ``folder``, so that they are counted once; runs a job."""
+    words.write.parquet(str(folder))
+    return words.sparkSession.read.parquet(str(folder))
 
 
 def with_words(companies: DataFrame, words: DataFrame) -> DataFrame:
