@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.quality import DEMO
 from hcf_spark.config import Config, load_config
-from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.evaluation.closed_form import RIVALS
 from hcf_spark.evaluation.comparison import compare
 from hcf_spark.evaluation.fused import ADDED, FusedCandidate
 from hcf_spark.evaluation.harness import REGIMES
@@ -31,7 +31,7 @@ class Without(FusedCandidate):
     """The fused model without some parts, under a name of its own."""
 
     def __init__(self, network, *parts: str) -> None:
-        super().__init__(CLOSED_FORM, network, left_out=parts)
+        super().__init__(RIVALS, network, left_out=parts)
         self.name = f"fused without {', '.join(parts)}"
 
 
@@ -45,7 +45,7 @@ def run(config: Config, n_seeds: int) -> dict[str, dict[str, Any]]:
         split = config.model_copy(update={"seed": seed})
         folder = prepare_snapshot(spark, split)
         (network,) = make_candidates(spark, split, folder, Path(config.output) / "training" / str(seed))
-        whole = FusedCandidate(CLOSED_FORM, network)
+        whole = FusedCandidate(RIVALS, network)
         candidates = [whole, *(Without(network, part) for part in PARTS), Without(network, *PARTS)]
         models = judge(candidates, load_snapshot(folder, split), split, Path(config.output) / f"{seed}.db").models
         for regime, losses in found.items():

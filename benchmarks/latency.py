@@ -18,7 +18,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from hcf_spark.config import load_config
-from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.evaluation.closed_form import RIVALS
 from hcf_spark.evaluation.fused import OWN, FusedCandidate
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Companies
@@ -103,7 +103,7 @@ def fit_model(n_companies: int, n_products: int, text_dimension: int) -> Model:
     known.data[:] = 1
     text = random.standard_normal((n_companies, text_dimension), np.float32)
     companies = Companies(text, known, np.arange(n_companies))
-    return FusedCandidate(CLOSED_FORM, network=None).fit(companies, SETTINGS, seed=0)
+    return FusedCandidate(RIVALS, network=None).fit(companies, SETTINGS, seed=0)
 
 
 def load_registered(n_companies: int, n_products: int, output: Path) -> mlflow.pyfunc.PyFuncModel:

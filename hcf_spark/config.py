@@ -158,6 +158,7 @@ ModelName = Literal[
     "ials",
     "ae",
     "text_knn",
+    "text_knn_words",
     "hybrid_knn",
     "ease_text",
     "ease_text_ials",

@@ -26,6 +26,7 @@ class Company:
     held: list[int] = field(default_factory=list)
     cold: bool = False
     n_tokens: int = 0
+    words: dict[int, float] = field(default_factory=dict)
 
 
 def write_snapshot(folder: Path, shards: list[list[Company]], test: list[Company], n_products: int) -> Manifest:
@@ -39,6 +40,7 @@ def write_snapshot(folder: Path, shards: list[list[Company]], test: list[Company
             "company_idx": pa.array([company.index for company in shard], pa.int64()),
             "validation_cold": pa.array([company.cold for company in shard]),
             "text": pa.array([company.text for company in shard], pa.list_(pa.float32())),
+            **_word_columns(shard),
             **{
                 name: pa.array(
                     [getattr(company, name) + [PADDING] * (width - len(getattr(company, name))) for company in shard],
@@ -52,6 +54,7 @@ def write_snapshot(folder: Path, shards: list[list[Company]], test: list[Company
         "company_idx": pa.array([company.index for company in test], pa.int64()),
         "regime": pa.array(["cold" if company.cold else "warm" for company in test], pa.string()),
         "text": pa.array([company.text for company in test], pa.list_(pa.float32())),
+        **_word_columns(test),
         "n_tokens": pa.array([company.n_tokens for company in test], pa.int64()),
         "known": pa.array([company.known for company in test], pa.list_(pa.int32())),
         "hidden": pa.array([company.held for company in test], pa.list_(pa.int32())),
@@ -63,6 +66,13 @@ def write_snapshot(folder: Path, shards: list[list[Company]], test: list[Company
     )  # fmt: skip
     manifest.write(folder)
     return manifest
+
+
+def _word_columns(companies: list[Company]) -> dict[str, pa.Array]:
+    return {
+        "word_ids": pa.array([list(company.words) for company in companies], pa.list_(pa.int32())),
+        "word_counts": pa.array([list(company.words.values()) for company in companies], pa.list_(pa.float32())),
+    }
 
 
 def _write(folder: Path, path: str, table: pa.Table) -> DataFile:
@@ -83,9 +93,9 @@ def checkerboard_shards(n_companies: int, n_products: int, n_shards: int, seed: 
         held = own.pop(index // 2 % len(own))
         text = (1 - 2 * (index % 2)) * np.tile([1.0, -1.0], 2) + 0.3 * random.standard_normal(4)
         cold = index >= n_companies - 2
-        companies.append(
-            Company(index, text.tolist(), [] if cold else own, sorted([*own, held]) if cold else [held], cold)
-        )
+        words = {index % 2: 1, 2 + index: 2} if index % 3 else {}
+        known, held = ([], sorted([*own, held])) if cold else (own, [held])
+        companies.append(Company(index, text.tolist(), known, held, cold, words=words))
     return [companies[number::n_shards] for number in range(n_shards)]
 
 

@@ -19,7 +19,7 @@ def checkerboard(n_companies=24, n_products=12, seed=0):
     hidden = np.zeros_like(full)
     own = np.arange(n_companies) // 2 % (n_products // 2) * 2 + parity
     hidden[np.arange(n_companies), own] = 1
-    train = Companies(text, sp.csr_matrix(full - hidden), np.arange(n_companies))
+    train = Companies(text, sp.csr_matrix(full - hidden), np.arange(n_companies), words_of(text))
     new = unseen(text_of(np.array([0, 1]), random), n_products)
     return train, Regimes(Holdout(train, sp.csr_matrix(hidden)), Holdout(new, sp.csr_matrix(full[:2])))
 
@@ -31,8 +31,14 @@ def text_of(parity, random):
     ).astype(np.float32)
 
 
+def words_of(text):
+    """Counts of words that tell what the vectors do: two words for each dimension, one of them where it is large."""
+    return sp.csr_matrix(np.round(5 * np.maximum(np.hstack([text, -text]), 0)))
+
+
 def unseen(text, n_products):
-    return Companies(text, sp.csr_matrix((len(text), n_products), dtype=np.float32), np.full(len(text), -1))
+    known = sp.csr_matrix((len(text), n_products), dtype=np.float32)
+    return Companies(text, known, np.full(len(text), -1), words_of(text))
 
 
 def random_world(seed, n_companies=60, n_products=15, n_judged=20, dimension=5):
@@ -46,7 +52,10 @@ def random_world(seed, n_companies=60, n_products=15, n_judged=20, dimension=5):
     for row in range(n_judged):
         used = np.flatnonzero(usage[row])
         hidden[row, random.choice(used, max(1, len(used) // 3), replace=False)] = 1
-    train = Companies(text[:n_companies], sp.csr_matrix((usage - hidden)[:n_companies]), np.arange(n_companies))
+    train = Companies(
+        text[:n_companies], sp.csr_matrix((usage - hidden)[:n_companies]), np.arange(n_companies),
+        words_of(text[:n_companies]),
+    )  # fmt: skip
     warm = Holdout(train.take(slice(n_judged)), sp.csr_matrix(hidden[:n_judged]))
     return train, Regimes(warm, Holdout(unseen(text[n_companies:], n_products), sp.csr_matrix(usage[n_companies:])))
 
@@ -77,7 +86,10 @@ def telling_world(seed, spoil=None, n_companies=400, n_products=60, n_judged=120
     hidden = usage * (random.random(usage.shape) < 0.3)
     hidden[n_judged:] = 0
     enough = np.flatnonzero((hidden[:n_judged] > 0).any(axis=1))
-    train = Companies(text[:n_companies], sp.csr_matrix((usage - hidden)[:n_companies]), np.arange(n_companies))
+    train = Companies(
+        text[:n_companies], sp.csr_matrix((usage - hidden)[:n_companies]), np.arange(n_companies),
+        words_of(text[:n_companies]),
+    )  # fmt: skip
     warm = Holdout(train.take(enough), sp.csr_matrix(hidden[enough]))
     return train, Regimes(warm, Holdout(unseen(text[n_companies:], n_products), sp.csr_matrix(usage[n_companies:])))
 

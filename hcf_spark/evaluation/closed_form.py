@@ -15,7 +15,9 @@ from hcf_spark.models.item_knn import ItemKnnStatistics
 from hcf_spark.models.popularity import Popularity
 from hcf_spark.models.reference import Reference
 from hcf_spark.models.text_knn import TextKnn, TextNeighbours
+from hcf_spark.models.text_knn_words import TextKnnWords
 from hcf_spark.models.text_ridge import TextRidgeStatistics
+from hcf_spark.models.word_reference import WordReference
 
 _MOST_NEIGHBOURS = 600
 REMEMBERED_NEIGHBOURS = 30_000_000
@@ -40,6 +42,11 @@ def _item_knn(train: Companies, seed: int) -> Fit:
 def _text_knn(train: Companies, seed: int) -> Fit:
     neighbours = TextNeighbours(Reference.of(train), _MOST_NEIGHBOURS, REMEMBERED_NEIGHBOURS)
     return partial(TextKnn.fit, train, neighbours, seed)
+
+
+def _text_knn_words(train: Companies, seed: int) -> Fit:
+    neighbours = TextNeighbours(WordReference.of(train), _MOST_NEIGHBOURS, REMEMBERED_NEIGHBOURS)
+    return partial(TextKnnWords.fit, train, neighbours, seed)
 
 
 def _ease_text(train: Companies, seed: int) -> Fit:
@@ -92,6 +99,11 @@ CLOSED_FORM = {
             "text_knn", _text_knn, {"k": 100, "sharpness": 10.0}, {"k": _NEIGHBOURS, "sharpness": _SHARPNESS}
         ),
         SearchCandidate(
+            "text_knn_words", _text_knn_words, {"k": 100, "sharpness": 10.0},
+            {"k": _NEIGHBOURS, "sharpness": _SHARPNESS},
+            comparison_only=True,
+        ),
+        SearchCandidate(
             "hybrid_knn", _hybrid_knn, {"k": 100, "sharpness": 10.0, "text_share": 0.5},
             {"k": _NEIGHBOURS, "sharpness": _SHARPNESS, "text_share": FloatDistribution(0, 1)},
         ),
@@ -99,3 +111,6 @@ CLOSED_FORM = {
         SumCandidate(_EASE_TEXT_CANDIDATE, _IALS_CANDIDATE),
     )
 }  # fmt: skip
+
+RIVALS = {name: candidate for name, candidate in CLOSED_FORM.items() if not candidate.comparison_only}
+"""Those that the fused model may keep instead of its own parts."""

@@ -57,13 +57,14 @@ class FusedCandidate:
     gain in validation NDCG@K is above one standard error.
 
     Args:
-        rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text`` and those in
-            ``ADDED`` are among them.
+        rivals: all models that a part may be replaced by, so none for comparison only; ``popularity``, ``text_knn``,
+            ``ease_text`` and those in ``ADDED`` are among them.
         network: gives ``text_dae``.
         left_out: of ``ADDED``, for an ablation.
     """
 
     name = "fused"
+    comparison_only = False
 
     def __init__(
         self, rivals: Mapping[str, SearchCandidate], network: Candidate, left_out: Collection[str] = ()

@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from hcf_spark.errors import DataError
+from hcf_spark.errors import ConfigError, DataError
 from hcf_spark.evaluation.blocks import ScoredHoldout
 from hcf_spark.evaluation.calibration import calibrate
 from hcf_spark.evaluation.candidate import Candidate, Search, SettingsByRegime, Trial
@@ -58,7 +58,7 @@ class HarnessResult:
 
     Attributes:
         models: result by model name, in the candidates' order, the champion's last if it is made of two.
-        winners: regime to the model of the highest validation NDCG.
+        winners: regime to the model of the highest validation NDCG, of those that are not for comparison only.
         leaders_on_test: regime to the model of the highest test NDCG; to be named in a report, never to choose by.
         baselines: regime to the simple candidate of the highest validation NDCG; None if no candidate is simple.
         evidence: by model name, the intervals of its test figures (``interval``), of how far they are from those of the
@@ -95,7 +95,7 @@ def run_harness(
     Everything is chosen by ``validation``: settings, thresholds, winners. ``test`` is only reported.
 
     Args:
-        candidates: at least one, with distinct names; of equally good ones the first wins.
+        candidates: with distinct names; of equally good ones the first wins, and none for comparison only.
         inner: ``full`` less what validation withholds.
         validation: the holdouts of ``inner``.
         full: all training companies.
@@ -104,9 +104,13 @@ def run_harness(
         progress: show a bar, on a terminal.
 
     Raises:
+        ConfigError: there is no candidate, or none but for comparison.
         DataError: a regime has no company to judge.
         TrainingError: a model gives numbers that are not finite.
     """
+    if all(candidate.comparison_only for candidate in candidates):
+        names = ", ".join(candidate.name for candidate in candidates)
+        raise ConfigError(f"evaluation.models has only models for comparison ({names}): add one that can be champion")
     for split, regimes in (("validation", validation), ("test", test)):
         _require_companies(split, regimes)
     judge = partial(_judge, inner=inner, validation=validation, full=full, test=test, search=search)
@@ -117,7 +121,8 @@ def run_harness(
         bar.set_description(candidate.name)
         fitted = _fit(candidate, inner, validation, full, search)
         result = models[fitted.name] = judge(fitted)
-        leaders = _find_leaders(leaders, fitted, models)
+        if not candidate.comparison_only:
+            leaders = _find_leaders(leaders, fitted, models)
         logger.info(
             "%s: validation NDCG@%d warm %.4f, cold %.4f; %d trials in %.1f s, fit in %.1f s",
             *(candidate.name, search.cutoff, result.validation["warm"], result.validation["cold"]),

@@ -1,6 +1,6 @@
 """What every model is given about companies: text vectors and known products, row by row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,11 +14,14 @@ class Companies:
         text: (B, D) float32, the text vectors; a row of zeros where a company has no text.
         known: (B, P) float32 CSR, 1 where a company is known to use a product.
         index: (B,) int64, the company's ``company_idx`` at training time; -1 for a company the model has not seen.
+        words: (B, W) float32 CSR, how often each hashed word is in the company's texts; None where only the vectors of
+            the texts are at hand, as in a registered model.
     """
 
     text: np.ndarray
     known: sp.csr_matrix
     index: np.ndarray
+    words: sp.csr_matrix | None = None
 
     def __post_init__(self) -> None:
         if not len(self.text) == self.known.shape[0] == len(self.index):
@@ -26,17 +29,20 @@ class Companies:
                 f"companies need one text vector, one row of products and one index each; "
                 f"found {len(self.text)}, {self.known.shape[0]} and {len(self.index)}"
             )
+        if self.words is not None and self.words.shape[0] != len(self):
+            raise ValueError(f"{len(self)} companies need one row of words each; found {self.words.shape[0]}")
 
     def __len__(self) -> int:
         return len(self.index)
 
     def take(self, rows: np.ndarray | slice) -> "Companies":
         """The companies at ``rows``, in that order."""
-        return Companies(self.text[rows], self.known[rows], self.index[rows])
+        words = None if self.words is None else self.words[rows]
+        return Companies(self.text[rows], self.known[rows], self.index[rows], words)
 
     def with_text(self, text: np.ndarray) -> "Companies":
         """The same companies with other vectors in place of the text's, for probing an embedding."""
-        return Companies(text.astype(np.float32, copy=False), self.known, self.index)
+        return replace(self, text=text.astype(np.float32, copy=False))
 
 
 def unknown_companies(count: int, text_dimension: int, n_products: int) -> Companies:
@@ -76,7 +82,7 @@ class Holdout:
         own, judged = np.array(pairs, np.int64).reshape(-1, 2).T
         shape = (len(companies), len(self))
         chosen = sp.csr_matrix((np.ones(len(pairs), np.float32), (own, judged)), shape)
-        return Companies(companies.text, (companies.known + chosen @ self.hidden).tocsr(), companies.index)
+        return replace(companies, known=(companies.known + chosen @ self.hidden).tocsr())
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Training companies as neighbours: who is nearest to a company, and what the near ones use."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,39 +19,34 @@ _CELLS = 8_000_000
 
 
 @dataclass(frozen=True)
-class Reference:
-    """The companies that others are compared with.
+class BaseReference(ABC):
+    """The companies that others are compared with; how their texts are compared is left to those built on this.
 
     Attributes:
-        mean: (D,) float32, mean of their text vectors.
-        unit: E, (C, D) float32, their centred text vectors at length 1; zeros without text.
         known: X, (C, P) float32 CSR.
         index: (C,) int64, their ``company_idx``; a company is not its own neighbour.
         shares: (P,) float32, share of them that use each product; stands in where no neighbour uses any.
     """
 
-    mean: np.ndarray
-    unit: np.ndarray
     known: sp.csr_matrix
     index: np.ndarray
     shares: np.ndarray
 
     @classmethod
+    @abstractmethod
     def of(cls, train: Companies) -> Self:
-        mean = text_mean(train.text)
-        shares = product_shares(train).astype(np.float32)
-        return cls(mean, unit_rows(train.text, mean), train.known, train.index, shares)
+        """The reference of training companies."""
+
+    @abstractmethod
+    def texts_of(self, companies: Companies) -> list[np.ndarray]:
+        """All that ``text_cosines`` reads of companies."""
+
+    @abstractmethod
+    def text_cosines(self, companies: Companies) -> np.ndarray:
+        """(B, C) float32; -inf where one of the two has no text."""
 
     def __len__(self) -> int:
         return len(self.index)
-
-    def text_cosines(self, companies: Companies) -> np.ndarray:
-        """(B, C) float32; -inf where one of the two has no text."""
-        unit = unit_rows(companies.text, self.mean)
-        cosines = unit @ self.unit.T
-        cosines[~unit.any(axis=1)] = -np.inf
-        cosines[:, ~self.unit.any(axis=1)] = -np.inf
-        return cosines
 
     def product_cosines(self, companies: Companies) -> np.ndarray:
         """(B, C) float32 cosines of the rows of known products; 0 where one of the two has none."""
@@ -104,8 +100,6 @@ class Reference:
     def arrays(self) -> dict[str, np.ndarray]:
         """All that ``from_arrays`` needs, X by the parts of its CSR form."""
         return {
-            "mean": self.mean,
-            "unit": self.unit,
             "known_data": self.known.data,
             "known_products": self.known.indices,
             "known_starts": self.known.indptr,
@@ -114,10 +108,56 @@ class Reference:
         }
 
     @classmethod
+    @abstractmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        parts = arrays["known_data"], arrays["known_products"], arrays["known_starts"]
-        known = sp.csr_matrix(parts, shape=(len(arrays["index"]), len(arrays["shares"])))
-        return cls(arrays["mean"], arrays["unit"], known, arrays["index"], arrays["shares"])
+        """The reference that ``arrays`` were taken from."""
+
+
+def fields_of(train: Companies) -> dict[str, Any]:
+    """The fields of ``BaseReference`` from training companies."""
+    return {"known": train.known, "index": train.index, "shares": product_shares(train).astype(np.float32)}
+
+
+def fields_from(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The fields of ``BaseReference`` from the arrays of a reference."""
+    parts = arrays["known_data"], arrays["known_products"], arrays["known_starts"]
+    known = sp.csr_matrix(parts, shape=(len(arrays["index"]), len(arrays["shares"])))
+    return {"known": known, "index": arrays["index"], "shares": arrays["shares"]}
+
+
+@dataclass(frozen=True)
+class Reference(BaseReference):
+    """The companies that others are compared with, their texts by their vectors.
+
+    Attributes:
+        mean: (D,) float32, mean of their text vectors.
+        unit: E, (C, D) float32, their centred text vectors at length 1; zeros without text.
+    """
+
+    mean: np.ndarray
+    unit: np.ndarray
+
+    @classmethod
+    def of(cls, train: Companies) -> Self:
+        mean = text_mean(train.text)
+        return cls(**fields_of(train), mean=mean, unit=unit_rows(train.text, mean))
+
+    def texts_of(self, companies: Companies) -> list[np.ndarray]:
+        return [companies.text]
+
+    def text_cosines(self, companies: Companies) -> np.ndarray:
+        unit = unit_rows(companies.text, self.mean)
+        cosines = unit @ self.unit.T
+        cosines[~unit.any(axis=1)] = -np.inf
+        cosines[:, ~self.unit.any(axis=1)] = -np.inf
+        return cosines
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {**super().arrays(), "mean": self.mean, "unit": self.unit}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        return cls(**fields_from(arrays), mean=arrays["mean"], unit=arrays["unit"])
 
 
 def _unit_products(known: sp.csr_matrix) -> sp.csr_matrix:

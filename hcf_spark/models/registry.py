@@ -11,6 +11,7 @@ _CLASSES = {
     "ials": "hcf_spark.models.ials:Ials",
     "ae": "hcf_spark.models.text_ridge:TextRidge",
     "text_knn": "hcf_spark.models.text_knn:TextKnn",
+    "text_knn_words": "hcf_spark.models.text_knn_words:TextKnnWords",
     "hybrid_knn": "hcf_spark.models.hybrid_knn:HybridKnn",
     "ease_text": "hcf_spark.models.ease_text:EaseText",
     "neighbour_ridge": "hcf_spark.models.neighbour_ridge:NeighbourRidge",

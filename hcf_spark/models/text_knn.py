@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from hcf_spark.models.companies import Companies
-from hcf_spark.models.reference import Neighbours, Reference
+from hcf_spark.models.reference import BaseReference, Neighbours, Reference
 from hcf_spark.models.score_axes import score_axes
 
 
@@ -26,7 +26,7 @@ class TextNeighbours:
         remembered: neighbours to keep, at most, 8 bytes each.
     """
 
-    def __init__(self, reference: Reference, size: int, remembered: int = 0) -> None:
+    def __init__(self, reference: BaseReference, size: int, remembered: int = 0) -> None:
         self.reference, self.size = reference, min(size, len(reference))
         self._room = remembered // max(self.size, 1)
         self._found: dict[bytes, Neighbours] = {}
@@ -35,8 +35,9 @@ class TextNeighbours:
         """The nearest, best first; none for a company without text."""
         if len(companies) > self._room:
             return self._search(companies)
-        key = blake2b(np.ascontiguousarray(companies.text))
-        key.update(companies.index.tobytes())
+        key = blake2b(companies.index.tobytes())
+        for part in self.reference.texts_of(companies):
+            key.update(np.ascontiguousarray(part))
         found = self._found.pop(key.digest(), None)
         self._found[key.digest()] = found or self._search(companies)
         while sum(len(rows) for rows, _ in self._found.values()) > self._room:
@@ -67,6 +68,7 @@ class TextKnn:
 
     name: ClassVar[str] = "text_knn"
     folds_in: ClassVar[bool] = False
+    reference_class: ClassVar[type[BaseReference]] = Reference
     neighbours: TextNeighbours
     k: int
     sharpness: float
@@ -92,7 +94,7 @@ class TextKnn:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         k, sharpness = arrays["k"].item(), arrays["sharpness"].item()
-        return cls(TextNeighbours(Reference.from_arrays(arrays), k), k, sharpness, lambda: arrays["axes"])
+        return cls(TextNeighbours(cls.reference_class.from_arrays(arrays), k), k, sharpness, lambda: arrays["axes"])
 
 
 def _axes(train: Companies, neighbours: TextNeighbours, seed: int, k: int, sharpness: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The Parquet snapshot that training and evaluation read, made from the matrix, the split and the text vectors."""
+"""The Parquet snapshot that training and evaluation read, made from matrix, split, text vectors and words."""
 
 import hashlib
 import json
@@ -14,17 +14,20 @@ from hcf_spark import __version__
 from hcf_spark.config import Config
 from hcf_spark.errors import DataError
 from hcf_spark.spark import split
+from hcf_spark.spark.company_texts import read_company_texts
 from hcf_spark.spark.draws import uniform
 from hcf_spark.spark.interactions import MATRIX_TABLES
 from hcf_spark.spark.tables import Tables
 from hcf_spark.spark.text_vectors import build_text_lengths, build_text_vectors
-from hcf_spark.text.sources import combined_dimension
+from hcf_spark.spark.word_counts import build_word_counts
+from hcf_spark.text.sources import combined_dimension, combined_sources
 from hcf_spark.train.manifest import FILE, PADDING, DataFile, Manifest
 
 logger = logging.getLogger(__name__)
 
 _ROWS_PER_FILE = 20_000
 _READ = (*MATRIX_TABLES, "text_embeddings")
+_WORDS = ("word_ids", "word_counts")
 
 
 def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
@@ -34,8 +37,10 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
         Its folder, with a manifest.
 
     Raises:
-        DataError: tables are missing or do not belong together, no company of the matrix has text by this encoder, or
-            the newest interactions are to be hidden and it is not known when all of them were observed.
+        ConfigError: a condition on input rows is no SQL on the table's columns.
+        DataError: tables are missing or do not belong together, a text column is missing, no company of the matrix has
+            text by this encoder, or the newest interactions are to be hidden and it is not known when all of them were
+            observed.
     """
     build = tables.require_same_stamp(MATRIX_TABLES, "build_matrix")
     embeddings = tables.read("text_embeddings", "embed_companies").where(F.col("encoder_id") == encoder_id)
@@ -48,7 +53,7 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
     identity = {
         "code": __version__,
         "matrix": build,
-        "text": [encoder_id, versions["text_embeddings"]],
+        "text": [encoder_id, versions["text_embeddings"], tables.input_version("companies")],
         "settings": config.model_dump(
             include={"text": {"columns", "combine", "mask_product_names"}, "split": True, "seed": True}
         ),
@@ -81,9 +86,12 @@ def export_snapshot(tables: Tables, config: Config, encoder_id: str) -> Path:
     text = with_text(companies, build_text_vectors(embeddings, encoder_id, columns, combine, first[0]), dimension)
     lengths = build_text_lengths(embeddings, encoder_id, columns, combine)
     text = text.join(lengths, "company_id", "left").withColumn("n_tokens", F.coalesce("n_tokens", F.lit(0)))
-    rows = build_company_rows(cells).join(text.select("company_idx", "text", "n_tokens"), "company_idx")
+    words = build_word_counts(read_company_texts(tables, config), combined_sources(columns, combine))
+    text = with_words(text, _keep(words, folder / "words"))
+    rows = build_company_rows(cells).join(text.select("company_idx", "text", "n_tokens", *_WORDS), "company_idx")
     _write_train(rows, folder, config.train.processes)
     _write_test(rows, folder, config)
+    shutil.rmtree(folder / "words")
     train = _list_files(folder, "train")
     Manifest(
         snapshot_id=snapshot_id,
@@ -104,6 +112,18 @@ def with_text(companies: DataFrame, vectors: DataFrame, dimension: int) -> DataF
     nothing = F.array_repeat(F.lit(0.0).cast("float"), dimension)
     joined = companies.join(vectors.select("company_id", F.col("embedding").alias("text")), "company_id", "left")
     return joined.withColumn("text", F.coalesce("text", nothing))
+
+
+def _keep(words: DataFrame, folder: Path) -> DataFrame:
+    """The words as read from ``folder``, so that they are counted once; runs a job."""
+    words.write.parquet(str(folder))
+    return words.sparkSession.read.parquet(str(folder))
+
+
+def with_words(companies: DataFrame, words: DataFrame) -> DataFrame:
+    """Add word_ids and word_counts to companies: those of (company_id, word_ids, word_counts), else none. Lazy."""
+    joined = companies.join(words, "company_id", "left")
+    return joined.withColumns({name: F.coalesce(name, F.array()) for name in _WORDS})
 
 
 def build_company_rows(cells: DataFrame) -> DataFrame:
@@ -130,6 +150,7 @@ def _write_train(rows: DataFrame, folder: Path, processes: int) -> None:
         "text",
         F.col(split.TRAIN).alias("known"),
         F.concat(split.VALID_WARM, split.VALID_COLD).alias("held"),
+        *_WORDS,
     )
     count, known, held = seen.agg(F.count(F.lit(1)), F.max(F.size("known")), F.max(F.size("held"))).head()
     shards = processes * max(1, -(-count // (processes * _ROWS_PER_FILE)))
@@ -153,12 +174,12 @@ def _padded(column: str, width: int) -> Column:
 
 def _write_test(rows: DataFrame, folder: Path, config: Config) -> None:
     warm = rows.where(F.size(split.TEST_WARM) > 0).select(
-        "company_idx", F.lit("warm").alias("regime"), "text", "n_tokens",
+        "company_idx", F.lit("warm").alias("regime"), "text", "n_tokens", *_WORDS,
         F.sort_array(F.concat(split.TRAIN, split.VALID_WARM, split.VALID_COLD)).alias("known"),
         F.col(split.TEST_WARM).alias("hidden"),
     )  # fmt: skip
     cold = rows.where(F.size(split.TEST_COLD) > 0).select(
-        "company_idx", F.lit("cold").alias("regime"), "text", "n_tokens",
+        "company_idx", F.lit("cold").alias("regime"), "text", "n_tokens", *_WORDS,
         F.slice(split.TRAIN, 1, 0).alias("known"), F.col(split.TEST_COLD).alias("hidden"),
     )  # fmt: skip
     drawn = uniform(config.seed, "judged", F.col("company_idx"))

@@ -25,8 +25,10 @@ class Manifest:
 
     Train columns: company_idx (long); validation_cold (boolean: held out whole while settings are chosen); text
     (D floats, zeros where there is no text); known and held (product_idx, padded with -1 to one length): interactions
-    for training and for validation.
-    Test columns: company_idx, regime (warm or cold), text, n_tokens (long, of the text), known, hidden (product_idx).
+    for training and for validation; word_ids and word_counts (as many ints as floats: the hashed words of the texts,
+    ``text.words``).
+    Test columns: company_idx, regime (warm or cold), text, n_tokens (long, of the text), word_ids, word_counts, known,
+    hidden (product_idx).
 
     Attributes:
         snapshot_id: names content and settings it was made from.

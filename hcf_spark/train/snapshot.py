@@ -1,7 +1,7 @@
 """A snapshot as the matrices that closed-form models and the evaluation need, on one machine and bounded in rows."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,12 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 
 from hcf_spark.models.companies import Companies, Holdout, Regimes
+from hcf_spark.text.words import N_WORDS
 from hcf_spark.train.manifest import DataFile, Manifest
 
 logger = logging.getLogger(__name__)
+
+_WORDS = ("word_ids", "word_counts")
 
 
 @dataclass(frozen=True)
@@ -45,49 +48,51 @@ def read_snapshot(folder: Path, manifest: Manifest, max_fit: int, max_judged: in
         max_judged: at most this many companies in each regime of the validation set, drawn by seed.
         seed: of the draws.
     """
-    rows = _read(folder, manifest.train, ["company_idx", "validation_cold", "text", "known", "held"])
+    rows = _read(folder, manifest.train, ["company_idx", "validation_cold", "text", "known", "held", *_WORDS])
     if len(rows) > max_fit:
         logger.info("closed-form models are fitted on %s of %s training companies (evaluation.max_fit_companies)",
                     f"{max_fit:,}", f"{len(rows):,}")  # fmt: skip
         rows = rows.take(pa.array(_draw(len(rows), max_fit, seed)))
     products = manifest.n_products
     index = rows["company_idx"].to_numpy().astype(np.int64)
-    text = _vectors(rows["text"], manifest.text_dimension)
+    text, words = _vectors(rows["text"], manifest.text_dimension), _words(rows)
     known, held = _matrix(rows["known"], products), _matrix(rows["held"], products)
+    full = Companies(text, (known + held).tocsr(), index, words)
+    told = replace(full, known=known)
     is_cold = rows["validation_cold"].to_numpy()
     inner_rows = np.flatnonzero(~is_cold)
-    inner = Companies(text[inner_rows], known[inner_rows], index[inner_rows])
 
     warm_rows = inner_rows[np.diff(held[inner_rows].indptr) > 0]
     warm_rows = warm_rows[_draw(len(warm_rows), max_judged, seed)]
     cold_rows = np.flatnonzero(is_cold)
     cold_rows = cold_rows[_draw(len(cold_rows), max_judged, seed)]
     validation = Regimes(
-        warm=Holdout(Companies(text[warm_rows], known[warm_rows], index[warm_rows]), held[warm_rows]),
-        cold=Holdout(_unseen(text[cold_rows], products), held[cold_rows]),
+        warm=Holdout(told.take(warm_rows), held[warm_rows]),
+        cold=Holdout(_unseen(told.take(cold_rows)), held[cold_rows]),
     )
-    full = Companies(text, (known + held).tocsr(), index)
-    return Snapshot(inner, validation, full, *_read_test(folder, manifest))
+    return Snapshot(told.take(inner_rows), validation, full, *_read_test(folder, manifest))
 
 
 def _read_test(folder: Path, manifest: Manifest) -> tuple[Regimes, dict[str, np.ndarray]]:
-    rows = _read(folder, manifest.test, ["company_idx", "regime", "text", "n_tokens", "known", "hidden"])
+    rows = _read(folder, manifest.test, ["company_idx", "regime", "text", "n_tokens", "known", "hidden", *_WORDS])
     regime = np.asarray(rows["regime"].to_pylist())
-    text = _vectors(rows["text"], manifest.text_dimension)
+    text, words = _vectors(rows["text"], manifest.text_dimension), _words(rows)
     known, hidden = (_matrix(rows[column], manifest.n_products) for column in ("known", "hidden"))
     index = rows["company_idx"].to_numpy().astype(np.int64)
     n_tokens = rows["n_tokens"].to_numpy().astype(np.int64)
+    companies = Companies(text, known, index, words)
     warm, cold = np.flatnonzero(regime == "warm"), np.flatnonzero(regime == "cold")
     regimes = Regimes(
-        warm=Holdout(Companies(text[warm], known[warm], index[warm]), hidden[warm], n_tokens[warm]),
-        cold=Holdout(_unseen(text[cold], manifest.n_products), hidden[cold], n_tokens[cold]),
+        warm=Holdout(companies.take(warm), hidden[warm], n_tokens[warm]),
+        cold=Holdout(_unseen(companies.take(cold)), hidden[cold], n_tokens[cold]),
     )
     return regimes, {"warm": index[warm], "cold": index[cold]}
 
 
-def _unseen(text: np.ndarray, n_products: int) -> Companies:
-    nothing = sp.csr_matrix((len(text), n_products), dtype=np.float32)
-    return Companies(text, nothing, np.full(len(text), -1, np.int64))
+def _unseen(companies: Companies) -> Companies:
+    """The companies as newcomers, without their products."""
+    nothing = sp.csr_matrix(companies.known.shape, dtype=np.float32)
+    return replace(companies, known=nothing, index=np.full(len(companies), -1, np.int64))
 
 
 def _read(folder: Path, files: tuple[DataFile, ...], columns: list[str]) -> pa.Table:
@@ -108,10 +113,22 @@ def _vectors(column: pa.ChunkedArray, dimension: int) -> np.ndarray:
 
 def _matrix(column: pa.ChunkedArray, n_products: int) -> sp.csr_matrix:
     """(rows, P) float32 CSR of lists of product_idx; negative entries are padding."""
-    lists = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.list_(pa.int32()))
-    lengths = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-    row = np.repeat(np.arange(len(lists)), lengths)
-    product = lists.flatten().to_numpy(zero_copy_only=False)
+    product, starts = _lists(column, pa.int32())
+    row = np.repeat(np.arange(len(column)), np.diff(starts))
     real = product >= 0
     ones = np.ones(int(real.sum()), np.float32)
-    return sp.csr_matrix((ones, (row[real], product[real])), shape=(len(lists), n_products))
+    return sp.csr_matrix((ones, (row[real], product[real])), shape=(len(column), n_products))
+
+
+def _words(rows: pa.Table) -> sp.csr_matrix:
+    """(rows, N_WORDS) float32 CSR of the word counts."""
+    words, starts = _lists(rows["word_ids"], pa.int32())
+    counts, _ = _lists(rows["word_counts"], pa.float32())
+    return sp.csr_matrix((counts, words, starts), shape=(len(rows), N_WORDS))
+
+
+def _lists(column: pa.ChunkedArray, kind: pa.DataType) -> tuple[np.ndarray, np.ndarray]:
+    """The values of all lists one after the other, and (rows + 1,) int64 where each list starts."""
+    lists = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.list_(kind))
+    lengths = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+    return lists.flatten().to_numpy(zero_copy_only=False), np.concatenate([[0], np.cumsum(lengths)])

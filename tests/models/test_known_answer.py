@@ -27,7 +27,7 @@ def ranked(model, companies, cutoff):
 
 MODELS = (*CLOSED_FORM, "ease+ae", "ae+popularity")
 WITH_PRODUCTS = tuple(name for name in CLOSED_FORM if model_class(name).folds_in)
-WITH_TEXT = ("ae", "text_knn", "hybrid_knn", "ease_text", "ease_text_ials")
+WITH_TEXT = ("ae", "text_knn", "text_knn_words", "hybrid_knn", "ease_text", "ease_text_ials")
 
 
 @pytest.mark.parametrize("name", [*dict.fromkeys(WITH_PRODUCTS + WITH_TEXT), "ease+ae", "ease+popularity"])
@@ -109,10 +109,10 @@ def test_fitting_twice_gives_the_same_model(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_fitting_leaves_the_companies_as_they_were(name):
     train, _ = random_world(0)
-    text, known = train.text.copy(), train.known.copy()
+    text, known, words = train.text.copy(), train.known.copy(), train.words.copy()
     fit(name, train).score(train)
     assert (train.text == text).all()
-    assert (train.known != known).nnz == 0
+    assert (train.known != known).nnz == (train.words != words).nnz == 0
 
 
 def test_newcomer_goes_to_the_cold_part_where_the_warm_one_cannot_use_its_products():

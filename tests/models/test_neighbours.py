@@ -1,9 +1,11 @@
 """Nearest neighbours, of companies by text and of products by use, against plain loops over all pairs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from worlds import fit_first, random_world, unseen
+from worlds import fit_first, random_world, unseen, words_of
 
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.companies import Companies, text_mean, unit_rows
@@ -11,6 +13,8 @@ from hcf_spark.models.hybrid_knn import HybridKnn
 from hcf_spark.models.item_knn import ItemKnnStatistics
 from hcf_spark.models.reference import Reference
 from hcf_spark.models.text_knn import TextKnn, TextNeighbours
+from hcf_spark.models.text_knn_words import TextKnnWords
+from hcf_spark.models.word_reference import WordReference
 
 
 def text_knn(train, k=4, sharpness=3.0, remembered=0):
@@ -37,6 +41,58 @@ def test_text_knn_is_the_weighted_mean_of_the_nearest_other_companies():
     new = holdouts.cold.companies
     expected = [weighted_mean_of_nearest(unit @ row, usage, 4, 3.0) for row in unit_rows(new.text, mean)]
     np.testing.assert_allclose(text_knn(train).score(new), expected, atol=1e-6)
+
+
+def text_knn_words(train, k=4, sharpness=3.0, remembered=0):
+    return TextKnnWords.fit(train, TextNeighbours(WordReference.of(train), 9, remembered), 0, k, sharpness)
+
+
+def tf_idf(train, words):
+    """(B, W) float64 unit rows, by the formula."""
+    counts, own = train.words.toarray().astype(np.float64), words.toarray().astype(np.float64)
+    idf = 1 + np.log((1 + len(train)) / (1 + (counts > 0).sum(axis=0)))
+    weights = np.where(own > 0, 1 + np.log(np.maximum(own, 1)), 0) * idf
+    return weights / np.linalg.norm(weights, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("common", [0, 3, 256])
+def test_text_knn_words_is_the_weighted_mean_of_the_nearest_by_tf_idf_of_training_companies(common, monkeypatch):
+    """However many words are taken for common ones."""
+    monkeypatch.setattr("hcf_spark.models.word_reference._COMMON_WORDS", common)
+    train, holdouts = random_world(1)
+    unit, usage, new = tf_idf(train, train.words), train.known.toarray(), holdouts.cold.companies
+    expected = [
+        weighted_mean_of_nearest(np.delete(unit @ unit[row], row), np.delete(usage, row, axis=0), 4, 3.0)
+        for row in (8, 2)
+    ]
+    np.testing.assert_allclose(text_knn_words(train).score(train.take(np.array([8, 2]))), expected, atol=1e-6)
+    expected = [weighted_mean_of_nearest(unit @ row, usage, 4, 3.0) for row in tf_idf(train, new.words)]
+    np.testing.assert_allclose(text_knn_words(train).score(new), expected, atol=1e-6)
+
+
+def test_companies_without_words_are_nobodys_neighbours_and_get_popularity():
+    train, _ = random_world(1)
+    silent = replace(train, words=words_of(train.text * (np.arange(len(train)) >= 30)[:, None]))
+    reference = WordReference.of(silent)
+    cosines = reference.text_cosines(silent)
+    assert np.isfinite(cosines[30:, 30:]).all()
+    assert (cosines[:30] == -np.inf).all()
+    assert (cosines[:, :30] == -np.inf).all()
+    for nothing in (silent.take(slice(30)), replace(train, words=None)):
+        assert (text_knn_words(silent).score(nothing) == reference.shares).all()
+
+
+def test_words_are_remembered_apart_from_vectors():
+    train, _ = random_world(1)
+    mindful, other = text_knn_words(train, remembered=9 * 60), replace(train, words=train.words[::-1])
+    for companies in (train, other, train.with_text(-train.text)):
+        assert (mindful.score(companies) == text_knn_words(train).score(companies)).all()
+
+
+def test_nothing_is_fitted_on_words_that_are_not_there():
+    train, _ = random_world(1)
+    with pytest.raises(ValueError, match=r"^training companies without words cannot be compared by them: "):
+        WordReference.of(replace(train, words=None))
 
 
 def hybrid_knn(train, k=4, sharpness=3.0, text_share=0.3):
@@ -119,7 +175,7 @@ def test_item_knn_stands_no_product_and_no_pair():
     assert (ItemKnnStatistics.of(apart).fit(5, 1.0, 0.5, seed=0).score(apart) == 0.25).all()
 
 
-@pytest.mark.parametrize("name", ["text_knn", "hybrid_knn", "item_knn"])
+@pytest.mark.parametrize("name", ["text_knn", "text_knn_words", "hybrid_knn", "item_knn"])
 def test_vectors_of_neighbour_models_give_the_scores_back(name):
     train, _ = random_world(1)
     fitted = fit_first(CLOSED_FORM[name], train)

@@ -11,6 +11,8 @@ from hcf_spark.errors import DataError
 from hcf_spark.spark import schemas, split
 from hcf_spark.spark.export import export_snapshot
 from hcf_spark.spark.tables import Tables
+from hcf_spark.text.words import count_words
+from hcf_spark.train.loader import SnapshotLoader
 from hcf_spark.train.manifest import FILE, Manifest
 
 pytestmark = pytest.mark.spark
@@ -26,8 +28,15 @@ def has_text(company):
     return company % 7 != 0
 
 
+def words_in(company):
+    return {"we": 2.0, "sell": 1.0, "buy": 1.0, f"item{company}": 1.0} if has_text(company) else {}
+
+
 def write_matrix(spark, tables, stamp="run 1"):
-    """Tables as build_matrix and embed_companies leave them."""
+    """Tables as load_tables, build_matrix and embed_companies leave them."""
+    texts = [(f"c{company}", f"C {company}", f"We sell. We buy item{company}" if has_text(company) else " ")
+             for company in range(N_COMPANIES)]  # fmt: skip
+    tables.overwrite("companies", spark.createDataFrame(texts, "company_id string, name string, description string"))
     companies = [(f"c{company}", company, company >= N_SEEN, f"c{company}") for company in range(N_COMPANIES)]
     products = [(f"p{product}", product, None, None) for product in range(N_PRODUCTS)]
     cells = [(company, product, 1.0, None) for company, used in USAGE.items() for product in used]
@@ -101,7 +110,9 @@ def test_training_rows(snapshot, parts):
     """Lists of one length, filled up with -1; text or zeros; and nothing of the test."""
     _, _, folder = snapshot
     rows = read(folder, Manifest.read(folder).train)
-    assert rows.columns.tolist() == ["company_idx", "validation_cold", "text", "known", "held"]
+    assert rows.columns.tolist() == [
+        "company_idx", "validation_cold", "text", "known", "held", "word_ids", "word_counts",
+    ]  # fmt: skip
     for name in ("known", "held"):
         assert rows[name].map(len).nunique() == 1
         assert all(list(row) == sorted(row[row >= 0]) + [-1] * (row < 0).sum() for row in rows[name])
@@ -132,6 +143,19 @@ def test_test_rows(snapshot, parts):
         assert row.known.tolist() == (sorted(USAGE[company] - hidden) if regime == "warm" else [])
         assert row.text.tolist() == ([float(company), 1.0, 0.5] if has_text(company) else [0.0] * 3)
         assert row.n_tokens == (3 if has_text(company) else 0)
+
+
+def hashed(words):
+    return {int(count_words([word]).indices[0]): count for word, count in words.items()}
+
+
+def test_words_are_counted_and_do_not_disturb_the_trainer(snapshot):
+    _, _, folder = snapshot
+    manifest = Manifest.read(folder)
+    for row in pd.concat([read(folder, manifest.train), read(folder, manifest.test)]).itertuples():
+        assert dict(zip(row.word_ids, row.word_counts, strict=True)) == hashed(words_in(row.company_idx))
+    loaded = next(SnapshotLoader(folder, manifest, 0, 1, seed=0).all_rows(N_TRAINED))
+    assert loaded.index.tolist() == read(folder, manifest.train[:1])["company_idx"].tolist()
 
 
 def test_a_snapshot_is_made_once_and_a_half_written_one_anew(snapshot):
@@ -177,6 +201,13 @@ def test_an_encoder_without_vectors_is_told(snapshot):
     assert str(caught.value) == (
         "table text_embeddings has no vector by encoder bert: run embed_companies with these settings"
     )
+
+
+def test_a_snapshot_of_companies_as_they_were_is_not_taken_for_one_of_today(snapshot):
+    tables, config, _ = snapshot
+    tables.overwrite("companies", tables.read("companies", "x").drop("description"))
+    with pytest.raises(DataError, match=r"^table companies lacks the text column description; found "):
+        export_snapshot(tables, config, "tiny")
 
 
 def test_tables_of_different_runs_are_refused(spark, snapshot):

@@ -3,15 +3,16 @@ import pytest
 from tiny_snapshot import Company, write_snapshot
 
 from hcf_spark.errors import TrainingError
+from hcf_spark.text.words import N_WORDS
 from hcf_spark.train.manifest import Manifest
 from hcf_spark.train.snapshot import read_snapshot
 
 SHARDS = [
-    [Company(0, [1.0, 0.0], [0, 3], [1]), Company(2, [0.0, 0.0], [2])],
-    [Company(1, [0.5, 0.5], [], [0, 2], cold=True), Company(3, [0.0, 1.0], [1, 2, 3], [0])],
+    [Company(0, [1.0, 0.0], [0, 3], [1], words={5: 2, 7: 1}), Company(2, [0.0, 0.0], [2])],
+    [Company(1, [0.5, 0.5], [], [0, 2], cold=True, words={7: 3}), Company(3, [0.0, 1.0], [1, 2, 3], [0])],
 ]
 TEST = [
-    Company(9, [0.25, 0.75], [], [1, 3], cold=True),
+    Company(9, [0.25, 0.75], [], [1, 3], cold=True, words={N_WORDS - 1: 1}),
     Company(0, [1.0, 0.0], [0, 1, 3], [2], n_tokens=70),
     Company(3, [0.0, 1.0], [0, 1, 2], [3]),
 ]
@@ -68,6 +69,22 @@ def test_test_companies_by_regime_and_no_model_is_told_who_the_cold_are(read):
     assert cold.hidden.toarray().tolist() == [[0, 1, 0, 1]]
     assert (warm.n_tokens.tolist(), cold.n_tokens.tolist()) == ([70, 0], [0])
     assert {regime: index.tolist() for regime, index in snapshot.test_index.items()} == {"warm": [0, 3], "cold": [9]}
+
+
+def test_words_are_those_of_the_company(read):
+    snapshot, words = read(), {}
+    for part, companies in (
+        ("full", snapshot.full), ("inner", snapshot.inner), ("validation", snapshot.validation.warm.companies),
+        ("cold", snapshot.validation.cold.companies), ("test", snapshot.test.warm.companies),
+        ("test cold", snapshot.test.cold.companies),
+    ):  # fmt: skip
+        assert companies.words.shape == (len(companies), N_WORDS)
+        words[part] = [dict(zip(row.indices.tolist(), row.data.tolist(), strict=True)) for row in companies.words]
+    first = {5: 2.0, 7: 1.0}
+    assert words == {
+        "full": [first, {}, {7: 3.0}, {}], "inner": [first, {}, {}], "validation": [first, {}],
+        "cold": [{7: 3.0}], "test": [{}, {}], "test cold": [{N_WORDS - 1: 1.0}],
+    }  # fmt: skip
 
 
 def test_a_snapshot_without_test_companies_reads_as_none(tmp_path):
