@@ -7,6 +7,7 @@ import numpy as np
 from hcf_spark.config import Config
 from hcf_spark.evaluation.blocks import embed_by_blocks
 from hcf_spark.evaluation.challenge import gain_over_champion
+from hcf_spark.evaluation.comparison import compare
 from hcf_spark.evaluation.harness import REGIMES, HarnessResult
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Companies
@@ -103,14 +104,20 @@ def make_checks(
         cutoff: K of NDCG@K.
         seed: of the paired bootstrap.
     """
-    over_baseline, metric = result.evidence[result.champion]["over_baseline"], f"ndcg_at_{cutoff}"
     checks = [
-        check_not_worse("baseline", baseline, regime, over_baseline[regime][metric])
-        for regime, baseline in result.baselines.items()
-        if baseline is not None
+        check_not_worse("baseline", rival, regime, _gain_over(rival, result, regime, f"ndcg_at_{cutoff}", seed))
+        for regime, rival in result.rivals.items()
+        if rival is not None
     ]
     if champion is not None:
         gains = gain_over_champion(result.models[result.champion], champion.model, snapshot.test, cutoff, seed)
         checks += [check_not_worse("champion", champion.version, regime, gain) for regime, gain in gains.items()]
     judged = [package.model.embed(getattr(snapshot.test, regime).companies) for regime in REGIMES]
     return [*checks, check_finite(np.vstack(judged)), check_load(name, version, sample)]
+
+
+def _gain_over(rival: str, result: HarnessResult, regime: str, metric: str, seed: int) -> dict[str, float]:
+    figures = {
+        name: {metric: getattr(result.models[name], regime).per_company[metric]} for name in (result.champion, rival)
+    }
+    return compare(figures, rival, seed)[result.champion]["over_baseline"][metric]

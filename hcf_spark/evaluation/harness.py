@@ -61,6 +61,7 @@ class HarnessResult:
         winners: regime to the model of the highest validation NDCG, of those that are not for comparison only.
         leaders_on_test: regime to the model of the highest test NDCG; to be named in a report, never to choose by.
         baselines: regime to the simple candidate of the highest validation NDCG; None if no candidate is simple.
+        rivals: the same among those that can be champion.
         evidence: by model name, the intervals of its test figures (``interval``), of how far they are from those of the
             regime's baseline (``over_baseline``), and of how much more than text its vectors tell (``bpdm_gain``).
         champion: the winner of both regimes, or the pair of winners.
@@ -71,6 +72,7 @@ class HarnessResult:
     winners: dict[str, str]
     leaders_on_test: dict[str, str]
     baselines: dict[str, str | None]
+    rivals: dict[str, str | None]
     evidence: dict[str, dict[str, Any]]
     champion: str
     champion_model: Model
@@ -135,18 +137,19 @@ def run_harness(
         champion = _pair(leaders["warm"], leaders["cold"])
         models[champion.name] = judge(champion)
     logger.info("champion by validation: %s", champion.name)
-    baselines = {
-        regime: best_baseline(
+    baselines, rivals = (
+        {regime: best_baseline(names, {name: models[name].validation[regime] for name in names}) for regime in REGIMES}
+        for names in (
             [candidate.name for candidate in candidates],
-            {name: result.validation[regime] for name, result in models.items()},
+            [candidate.name for candidate in candidates if not candidate.comparison_only],
         )
-        for regime in REGIMES
-    }
+    )
     return HarnessResult(
         models=models,
         winners={regime: leaders[regime].name for regime in REGIMES},
         leaders_on_test={regime: _leader_on_test(models, regime, search.cutoff) for regime in REGIMES},
         baselines=baselines,
+        rivals=rivals,
         evidence=gather_evidence(models, baselines, test.warm, search),
         champion=champion.name,
         champion_model=champion.full,

@@ -173,6 +173,7 @@ def test_a_model_for_comparison_is_a_baseline_but_never_champion():
     assert result.winners == {"warm": "x", "cold": "y"}
     assert result.champion == "x+y"
     assert result.baselines == {"warm": "best", "cold": "best"}
+    assert result.rivals == {"warm": "x", "cold": "y"}
     assert result.leaders_on_test == {"warm": "best", "cold": "best"}
 
 
