@@ -25,7 +25,7 @@ OWN = "own"
 ADDED = {"warm": ("ials", "hybrid_knn", "text_dae"), "cold": ("text_knn", "text_dae")}
 """What may be added to the own base of a regime, in this order."""
 
-_SIMPLEST = "popularity"
+_FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity", "text_knn")}
 _ERRORS_OF_A_PART = 1.0
 _ERRORS_OF_THE_GUARD = 1.0
 _FIRST_SHARE, _NEXT_SHARE = 0.3, 4.0
@@ -53,8 +53,9 @@ class FusedCandidate:
     Half of a rival's trials go to the base of each regime (warm: known products, text and text neighbours; cold: text
     and text neighbours), half to the weights of what is added, with the settings that it did best with alone. The
     neighbours' settings are those of the best text neighbours; strengths start where EASE with text ended. The guard
-    climbs in each regime from popularity to the hardest rival and on to the own model, each step only if its paired
-    gain in validation NDCG@K is above one standard error.
+    climbs in each regime from popularity to the rival that is the hardest as a rule (EASE with text and iALS when warm,
+    the text's neighbours when cold), to the hardest on these data, and on to the own model, each step only if its
+    paired gain in validation NDCG@K is above one standard error.
 
     Args:
         rivals: all models that a part may be replaced by, so none for comparison only; ``popularity``, ``text_knn``,
@@ -91,7 +92,8 @@ class FusedCandidate:
             holdout = getattr(validation, regime)
             own = self._add(regime, base, models, holdout, search)
             tried[regime] = own.tried
-            rivals = [{"model": name, **best[name][regime]} for name in (_SIMPLEST, _hardest(found, regime))]
+            names = dict.fromkeys([*_FIRST_STEPS[regime], _hardest(found, regime)])
+            rivals = [{"model": name, **best[name][regime]} for name in names]
             steps = [
                 *((rival, self._fit_part(regime, inner, rival, search.seed)) for rival in rivals),
                 (own.settings, own.model),
