@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _COMPANIES_ROTATED_BY = 20_000
 _SAMPLE_PER_REGIME = 10
+_ROWS = 512
 
 
 def rotate_to_champion(model: Model, champion: Translated, train: Companies, seed: int) -> tuple[Model, Drift | None]:
@@ -112,8 +113,13 @@ def make_checks(
     if champion is not None:
         gains = gain_over_champion(result.models[result.champion], champion.model, snapshot.test, cutoff, seed)
         checks += [check_not_worse("champion", champion.version, regime, gain) for regime, gain in gains.items()]
-    judged = [package.model.embed(getattr(snapshot.test, regime).companies) for regime in REGIMES]
+    judged = [_embed(package.model, getattr(snapshot.test, regime).companies) for regime in REGIMES]
     return [*checks, check_finite(np.vstack(judged)), check_load(name, version, sample)]
+
+
+def _embed(model: Model, companies: Companies) -> np.ndarray:
+    starts = range(0, len(companies), _ROWS)
+    return np.vstack([model.embed(companies.take(slice(start, start + _ROWS))) for start in starts])
 
 
 def _gain_over(rival: str, result: HarnessResult, regime: str, metric: str, seed: int) -> dict[str, float]:

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from hcf_spark.config import Config
-from hcf_spark.errors import DataError
+from hcf_spark.errors import DataError, HcfError
 from hcf_spark.evaluation.candidate import Candidate
 from hcf_spark.evaluation.model_result import REGIMES
 from hcf_spark.experiment import (
@@ -119,15 +119,15 @@ def _prepare(
     loaded, snapshots, by_key, problems = set(), {}, {}, {}
     for key, point in tqdm(points.items(), desc="preparing", disable=None):
         own = _with_own_tables(spark, config.seed, point.config, folder)
-        if own.output not in loaded:
-            load_tables(spark, Tables(spark, own), own.model_copy(update={"seed": config.seed}))
-            loaded.add(own.output)
         settings = own.model_dump_json(include=_SNAPSHOT_SETTINGS)
         try:
+            if own.output not in loaded:
+                load_tables(spark, Tables(spark, own), own.model_copy(update={"seed": config.seed}))
+                loaded.add(own.output)
             if settings not in snapshots:
                 snapshots[settings] = prepare_snapshot(spark, own)
             by_key[key] = snapshots[settings]
-        except DataError as error:
+        except HcfError as error:
             logger.warning("point %s: %s", point.labels, error)
             problems[key] = str(error)
     return by_key, problems
@@ -181,10 +181,10 @@ def make_point_fn() -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]
 
 def _run_point(config: Config, candidates: Sequence[Candidate], folder: Path, file: Path) -> str | None:
     """Judge the candidates, and write what was found in one atomic step; returns why there is nothing to judge."""
-    snapshot = load_snapshot(folder, config)
     try:
+        snapshot = load_snapshot(folder, config)
         rows = judge(candidates, snapshot, config).rows  # of the champion too, which may be a pair of candidates
-    except DataError as error:
+    except HcfError as error:
         return str(error)
     companies, products = snapshot.full.known.shape
     interactions = snapshot.full.known.nnz

@@ -52,6 +52,8 @@ def rewire(known: sp.csr_matrix, seed: int) -> sp.csr_matrix:
         known: (C, P) CSR of zeros and ones.
         seed: of the swaps, ten tries for each cell.
     """
+    if not known.nnz:
+        return known
     n_companies, n_products = known.shape
     companies, products = known.nonzero()
     cells = np.column_stack([companies, products + n_companies])

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
+from hcf_spark.errors import DataError
 from hcf_spark.evaluation.blocks import ScoredHoldout, score_blocks
 from hcf_spark.evaluation.companies_for_products import evaluate_companies
 from hcf_spark.models.base import Model
@@ -42,7 +44,10 @@ def calibrate(inner: Model, validation: Regimes, cutoff: int, seed: int) -> Call
 
 
 def _fit(model: Model, holdout: Holdout, seed: int) -> RowCalibration:
-    """Logistic regression over cells that are not known: all that hold an interaction, others drawn and weighted."""
+    """Logistic regression over cells that are not known: all that hold an interaction, others drawn and weighted.
+
+    Where higher scores are not likelier to hold one, every cell has nearly the same probability.
+    """
     random = np.random.default_rng(seed)
     holdout = _some(holdout)
     share = min(1.0, _OTHER_CELLS / np.prod(holdout.hidden.shape))
@@ -62,17 +67,19 @@ def _fit(model: Model, holdout: Holdout, seed: int) -> RowCalibration:
     centre, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-12)
     of_rows = standardised(features, centre, spread)[rows]
     weights = np.where(used, 1.0, 1 / share)
-    best, least = None, np.inf
+    if used.all():
+        raise DataError("every product that is not known is hidden for validation: bring more products")
+    shares = np.average(used, weights=weights)
+    best = RowCalibration(1.0, _LEAST_SLOPE, float(logit(shares)), np.zeros(2), centre, spread)
+    least = np.inf
     for scale in max(float(np.std(scores)), 1e-12) * np.array(_SCALES):
         inputs = np.column_stack([np.arcsinh(scores / scale, dtype=np.float64), of_rows])
         fitted = LogisticRegression(max_iter=1000).fit(inputs, used, weights)
         loss = log_loss(used, fitted.predict_proba(inputs)[:, 1], sample_weight=weights)
-        if loss < least:
-            slope, of_features = max(float(fitted.coef_[0, 0]), _LEAST_SLOPE), fitted.coef_[0, 1:]
-            best, least = (
-                RowCalibration(float(scale), slope, float(fitted.intercept_[0]), of_features, centre, spread),
-                loss,
-            )
+        slope = float(fitted.coef_[0, 0])
+        if slope > _LEAST_SLOPE and loss < least:
+            least, intercept = loss, float(fitted.intercept_[0])
+            best = RowCalibration(float(scale), slope, intercept, fitted.coef_[0, 1:], centre, spread)
     return best
 
 

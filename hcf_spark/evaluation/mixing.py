@@ -39,8 +39,10 @@ def find_weights(
     for name, model in added.items():
         weights[name], scores = 0.0, _scores(model, some)
         found, spread = [], _spread(scores)
+        if not scale * spread:
+            continue
         for share in shares:
-            weight = share * scale / spread if spread else 0.0
+            weight = share * scale / spread
             found.append((weight, _ndcg(total + np.float32(weight) * scores, some, cutoff)))
             tried.append((name, weight, float(found[-1][1].mean())))
         weight, ndcg = max(found, key=lambda each: each[1].mean())

@@ -77,7 +77,7 @@ def standardised(features: np.ndarray, centre: np.ndarray, spread: np.ndarray) -
 
 
 def row_features(scores: np.ndarray, known: sp.csr_matrix) -> np.ndarray:
-    """What tells rows apart: log(1 + n) of n known products, and the mean of the 10 best scores of the others.
+    """What tells rows apart: log(1 + n) of n known products, and the mean of the 10 best scores of the others, if any.
 
     Args:
         scores: (B, P) float32.
@@ -86,11 +86,13 @@ def row_features(scores: np.ndarray, known: sp.csr_matrix) -> np.ndarray:
     Returns:
         (B, 2) float64.
     """
-    others = scores.copy()
-    others[csr_rows(known), known.indices] = scores.min(initial=0)
+    others = scores.astype(np.float64)
+    others[csr_rows(known), known.indices] = -np.inf
     size = min(_TOP, scores.shape[1])
     best = np.partition(others, -size, axis=1)[:, -size:]
-    return np.column_stack([np.log1p(known.getnnz(axis=1)), best.mean(axis=1)]).astype(np.float64)
+    is_other = np.isfinite(best)
+    mean = np.where(is_other, best, 0).sum(axis=1) / np.maximum(is_other.sum(axis=1), 1)
+    return np.column_stack([np.log1p(known.getnnz(axis=1)), mean])
 
 
 @dataclass(frozen=True)

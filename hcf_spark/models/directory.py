@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from hcf_spark.models.base import Model
+from hcf_spark.models.base import Model, ScoresForProducts
 from hcf_spark.models.companies import Companies, unit_rows
 from hcf_spark.models.ranking import csr_rows, top_k
 
@@ -43,16 +43,19 @@ class Directory:
         """
         n_products = companies.known.shape[1]
         vectors = []
-        rows, scores = np.zeros((n_products, 0), np.int64), np.zeros((n_products, 0), np.float32)
+        rows = np.zeros((n_products, 0), np.int64)
+        scores, order = (np.zeros((n_products, 0), np.float32) for _ in range(2))
         for start in range(0, len(companies), _ROWS):
             block = companies.take(slice(start, start + _ROWS))
             vectors.append(_unit(model.embed(block)))
             of_block = model.score(block)
-            of_block[csr_rows(block.known), block.known.indices] = -np.inf
-            scores = np.hstack([scores, of_block.T])
+            ranked = model.score_for_products(block) if isinstance(model, ScoresForProducts) else of_block.copy()
+            for cells in (of_block, ranked):
+                cells[csr_rows(block.known), block.known.indices] = -np.inf
+            scores, order = np.hstack([scores, of_block.T]), np.hstack([order, ranked.T])
             rows = np.hstack([rows, np.tile(np.arange(start, start + len(block)), (n_products, 1))])
-            best = top_k(scores, n_adopters)
-            rows, scores = np.take_along_axis(rows, best, axis=1), np.take_along_axis(scores, best, axis=1)
+            best = top_k(order, n_adopters)
+            rows, scores, order = (np.take_along_axis(cells, best, axis=1) for cells in (rows, scores, order))
         return cls(companies.index, np.concatenate(vectors), rows, scores)
 
     def __len__(self) -> int:

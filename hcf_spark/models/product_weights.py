@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 
 import numpy as np
-import psutil
 import scipy.sparse as sp
 
 from hcf_spark.errors import TrainingError
@@ -51,6 +50,8 @@ def head_products(known: sp.csr_matrix, model: str, n_matrices: int) -> Head:
 
 
 def _require_memory(gigabytes: float, model: str, size: int, n_products: int) -> None:
+    import psutil  # here: a served model does without
+
     free = psutil.virtual_memory().available / _GB
     if gigabytes > free:
         raise TrainingError(

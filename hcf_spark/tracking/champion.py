@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from hcf_spark.models.package import About, ModelPackage
@@ -40,7 +39,7 @@ def load_champion(name: str, lineage: str, challenger: ModelPackage, folder: Pat
         return None
     try:
         package = ModelPackage.load(fetch(name, CHAMPION, folder).package)
-    except (MlflowException, OSError) as error:
+    except Exception as error:  # whatever wrote it, of whatever version, costs this run nothing
         logger.warning("champion version %s is no measure: it does not load (%s)", version, error)
         return None
     if _text_vectors(package.about) != _text_vectors(challenger.about):
