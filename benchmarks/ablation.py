@@ -3,23 +3,18 @@
 make benchmark NAME=ablation [DATA=folder] [CONF=file] [OUT=file]
 """
 
-import argparse
-import json
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.quality import DEMO
-from hcf_spark.config import Config, load_config
+from benchmarks.command import run_benchmark
+from hcf_spark.config import Config
 from hcf_spark.evaluation.closed_form import RIVALS
 from hcf_spark.evaluation.comparison import compare
 from hcf_spark.evaluation.fused import ADDED, FusedCandidate
 from hcf_spark.evaluation.harness import REGIMES
 from hcf_spark.experiment import judge, load_snapshot, make_candidates, prepare_snapshot
-from hcf_spark.log import configure_logging
 from hcf_spark.models.text_dae import TextDae
 from hcf_spark.spark.session import get_session
 from jobs import load_tables
@@ -35,13 +30,13 @@ class Without(FusedCandidate):
         self.name = f"fused without {', '.join(parts)}"
 
 
-def run(config: Config, n_seeds: int) -> dict[str, dict[str, Any]]:
+def run(config: Config, seeds: int) -> dict[str, dict[str, Any]]:
     """By regime and parts left out: what test NDCG@K loses, over all companies of all splits."""
     spark = get_session("benchmark", config)
     load_tables.run(spark, config)
     config = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"models": [TextDae.name]})})
     ndcg, found = f"ndcg_at_{config.evaluation.cutoff}", {regime: {} for regime in REGIMES}
-    for seed in range(config.seed, config.seed + n_seeds):
+    for seed in range(config.seed, config.seed + seeds):
         split = config.model_copy(update={"seed": seed})
         folder = prepare_snapshot(spark, split)
         (network,) = make_candidates(spark, split, folder, Path(config.output) / "training" / str(seed))
@@ -72,23 +67,5 @@ def print_table(found: dict[str, dict[str, Any]]) -> None:
             print(f"| {name} | {row['loss']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f}) |")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Print the tables, and write them as JSON where --out says."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data")
-    parser.add_argument("--conf", action="append", default=[])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out")
-    flags = parser.parse_args(argv)
-    configure_logging("info")
-    with tempfile.TemporaryDirectory() as output:
-        data = ["input.source=csv", f"input.folder={flags.data}"] if flags.data else []
-        found = run(load_config([DEMO, *flags.conf], [f"output={output}", *data]), flags.seeds)
-    print_table(found)
-    if flags.out:
-        Path(flags.out).write_text(json.dumps(found, indent=1), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_benchmark(__doc__, run, print_table, seeds=3)

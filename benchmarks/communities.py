@@ -3,10 +3,7 @@
 make benchmark NAME=communities [CONF=file] [OUT=file]
 """
 
-import argparse
 import json
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +12,14 @@ import pandas as pd
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
+from benchmarks.command import run_benchmark
 from hcf_spark.communities.detect import detect_communities
-from hcf_spark.config import Config, load_config
-from hcf_spark.log import configure_logging
+from hcf_spark.config import Config
 from hcf_spark.models.companies import text_mean, unit_rows
 from hcf_spark.spark.session import get_session
 from hcf_spark.spark.tables import Tables
 from jobs import run_pipeline
 
-DEMO = Path(__file__).parent.parent / "conf" / "demo.yml"
 _STARTS = 10
 
 
@@ -89,20 +85,5 @@ def print_table(found: dict[str, Any]) -> None:
         print(f"{key}: {json.dumps(found[key])}")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Print the table, and write it as JSON where --out says."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--conf", action="append", default=[])
-    parser.add_argument("--out")
-    flags = parser.parse_args(argv)
-    configure_logging("info")
-    with tempfile.TemporaryDirectory() as output:
-        found = run(load_config([DEMO, *flags.conf], [f"output={output}"]))
-    print_table(found)
-    if flags.out:
-        Path(flags.out).write_text(json.dumps(found, indent=1), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_benchmark(__doc__, run, print_table)

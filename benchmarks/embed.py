@@ -6,10 +6,7 @@ Every text is cut to one window of the encoder, since the other ways read no mor
 Spark's start nor loading a model is counted; the systems take turns, and the median of their times is taken.
 """
 
-import argparse
 import json
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,8 +23,8 @@ from pyspark.sql import functions as F
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, AutoTokenizer
 
-from hcf_spark.config import Config, load_config
-from hcf_spark.log import configure_logging
+from benchmarks.command import run_benchmark
+from hcf_spark.config import Config
 from hcf_spark.spark.checks import check_companies, filter_where
 from hcf_spark.spark.embed import embed_companies
 from hcf_spark.spark.embed_counts import EmbedCounts
@@ -41,7 +38,6 @@ from jobs import load_tables
 
 Numbers = dict[str, Any]
 
-DEMO = Path(__file__).parent.parent / "conf" / "demo.yml"
 ROUNDS = 3
 MOST_TEXTS = 1_000
 EXAMPLE_BATCH = 32
@@ -209,17 +205,8 @@ def measure(config: Config) -> Numbers:
     }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Print a table, and write it as JSON where --out says."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data")
-    parser.add_argument("--conf", action="append", default=[])
-    parser.add_argument("--out")
-    flags = parser.parse_args(argv)
-    configure_logging("warning")
-    with tempfile.TemporaryDirectory() as output:
-        data = ["input.source=csv", f"input.folder={flags.data}"] if flags.data else []
-        found = measure(load_config([DEMO, *flags.conf], [f"output={output}", *data]))
+def print_table(found: dict[str, Any]) -> None:
+    """One row for each system, then the ratios and what a second run does."""
     columns = "seconds", "texts_per_second", "tokens_per_second", "padded_tokens_per_second", "padded_per_token"
     print(f"{found['encoder']} on {found['cores']} cores")
     print(f"{'system':21}", *(f"{name:>25}" for name in columns))
@@ -228,10 +215,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"texts per second: {found['ratio_to_predict_batch_udf']:.2f} times predict_batch_udf's, "
           f"{found['ratio_to_single_process']:.2f} times the single process's")  # fmt: skip
     print("run again:", ", ".join(f"{name} {value}" for name, value in found["incremental"].items()))
-    if flags.out:
-        Path(flags.out).write_text(json.dumps(found, indent=1), encoding="utf-8")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_benchmark(__doc__, measure, print_table)

@@ -18,37 +18,25 @@ import pandas as pd
 import scipy.sparse as sp
 
 from hcf_spark.config import load_config
-from hcf_spark.evaluation.closed_form import RIVALS
-from hcf_spark.evaluation.fused import OWN, FusedCandidate
 from hcf_spark.models.base import Model
-from hcf_spark.models.companies import Companies
+from hcf_spark.models.calibrated import Calibrated, RowCalibration
+from hcf_spark.models.companies import Companies, text_mean
+from hcf_spark.models.fused import Fused
+from hcf_spark.models.hybrid import HybridStatistics
+from hcf_spark.models.ials import Ials
+from hcf_spark.models.mixture import Mixture
+from hcf_spark.models.neighbour_ridge import Neighbourhood, NeighbourRidgeStatistics
 from hcf_spark.models.package import About, ModelPackage
+from hcf_spark.models.reference import Reference
+from hcf_spark.models.text_dae import TextDae
+from hcf_spark.models.text_knn import TextNeighbours
+from hcf_spark.nn.autoencoder import TextAutoencoder
 from hcf_spark.text.spec import resolve_encoder
 from hcf_spark.tracking import registry
 from hcf_spark.tracking.run import tracked_run
 
-NEAR = {"k": 100, "sharpness": 10.0}
-SETTINGS = {
-    "cold": {
-        "model": OWN,
-        "near": NEAR,
-        "own": {"text_strength": 10.0, "offset": 0.5},
-        "added": {"text_knn": {"settings": NEAR, "weight": 0.1}},
-    },
-    "warm": {
-        "model": OWN,
-        "near": NEAR,
-        "base": {"strength": 1.0, "text_strength": 10.0},
-        "own": {"strength": 1.0, "text_strength": 10.0, "offset": 0.5, "dropout": 0.5},
-        "added": {
-            "ials": {
-                "settings": {"factors": 64, "regularization": 0.1, "alpha": 10.0, "iterations": 2},
-                "weight": 0.1,
-            }
-        },
-    },
-}
 PRODUCTS_EACH = 12
+NEIGHBOURS, HIDDEN = 100, 256
 WORDS = (
     "we", "build", "cloud", "software", "for", "hospitals", "banks", "farms", "shops", "our", "platform", "moves",
     "data", "between", "teams", "that", "plan", "sell", "ship", "support", "machines", "energy", "travel", "homes",
@@ -103,7 +91,14 @@ def fit_model(n_companies: int, n_products: int, text_dimension: int) -> Model:
     known.data[:] = 1
     text = random.standard_normal((n_companies, text_dimension), np.float32)
     companies = Companies(text, known, np.arange(n_companies))
-    return FusedCandidate(RIVALS, network=None).fit(companies, SETTINGS, seed=0)
+    near = Neighbourhood(TextNeighbours(Reference.of(companies), NEIGHBOURS), NEIGHBOURS, sharpness=10.0)
+    hybrid = HybridStatistics.of(companies, near).fit(1.0, 10.0, 100.0, offset=0.5, dropout=0.5)
+    ridge = NeighbourRidgeStatistics.of(companies, near).fit(10.0, 0.0, offset=0.5)
+    ials = Ials.fit(companies, 0, factors=64, regularization=0.1, alpha=10.0, iterations=2)
+    network = TextDae(TextAutoencoder(n_products, text_dimension, HIDDEN, dropout=0.0), text_mean(text))
+    warm, cold = Mixture((hybrid, ials, network), (1.0, 0.1, 0.1)), Mixture((ridge, network), (1.0, 0.1))
+    calibration = RowCalibration(1.0, 1.0, 0.0, np.zeros(2), np.zeros(2), np.ones(2))
+    return Calibrated(Fused.of_parts(warm, cold, companies, seed=0), calibration, calibration, reach=0.0)
 
 
 def load_registered(n_companies: int, n_products: int, output: Path) -> mlflow.pyfunc.PyFuncModel:

@@ -3,35 +3,30 @@
 make benchmark NAME=quality [DATA=folder] [CONF=file] [OUT=file]
 """
 
-import argparse
 import itertools
-import json
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hcf_spark.config import Config, load_config
+from benchmarks.command import run_benchmark
+from hcf_spark.config import Config
 from hcf_spark.evaluation.comparison import compare
 from hcf_spark.evaluation.harness import REGIMES, HarnessResult
 from hcf_spark.experiment import judge, load_snapshot, make_candidates, prepare_snapshot
-from hcf_spark.log import configure_logging
 from hcf_spark.spark.session import get_session
 from jobs import load_tables
 
-DEMO = Path(__file__).parent.parent / "conf" / "demo.yml"
 FIGURES = ("recall", "ndcg")
 WHOLE = ("auc", "average_precision")
 SPLITS, LARGE = 5, 10_000_000
 
 
-def run(config: Config, n_seeds: int | None) -> dict[str, Any]:
+def run(config: Config, seeds: int | None) -> dict[str, Any]:
     """Rows by regime and model: means over the splits, and how far NDCG@K of ``fused`` is from the model's.
 
-    Everything is tuned on every split. Without ``n_seeds`` there are 5 splits, 1 of a matrix beyond 10 million cells.
+    Everything is tuned on every split. Without ``seeds`` there are 5 splits, 1 of a matrix beyond 10 million cells.
     """
     spark = get_session("benchmark", config)
     load_tables.run(spark, config)
@@ -42,8 +37,8 @@ def run(config: Config, n_seeds: int | None) -> dict[str, Any]:
         candidates = make_candidates(spark, split, folder, Path(config.output) / "training" / str(seed))
         snapshot = load_snapshot(folder, split)
         results.append(judge(candidates, snapshot, split, Path(config.output) / f"{seed}.db"))
-        n_seeds = n_seeds or (1 if np.prod(snapshot.full.known.shape) > LARGE else SPLITS)
-        if len(results) == n_seeds:
+        seeds = seeds or (1 if np.prod(snapshot.full.known.shape) > LARGE else SPLITS)
+        if len(results) == seeds:
             break
     names = [candidate.name for candidate in candidates]
     return {regime: _rows(results, names, regime, config.evaluation.cutoff) for regime in REGIMES} | {
@@ -52,7 +47,7 @@ def run(config: Config, n_seeds: int | None) -> dict[str, Any]:
             name: {part: getattr(results[0].models[name], f"{part}_seconds") for part in ("tune", "fit")}
             for name in names
         },
-        "seeds": list(range(config.seed, config.seed + n_seeds)),
+        "seeds": list(range(config.seed, config.seed + seeds)),
         "kept": {
             regime: [result.models["fused"].settings[regime]["model"] for result in results] for regime in REGIMES
         },
@@ -103,23 +98,5 @@ def print_table(found: dict[str, Any]) -> None:
     print(f"\nseeds {found['seeds']}; parts that the guard kept: {found['kept']}")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Print the tables, and write them as JSON where --out says."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data")
-    parser.add_argument("--conf", action="append", default=[])
-    parser.add_argument("--seeds", type=int)
-    parser.add_argument("--out")
-    flags = parser.parse_args(argv)
-    configure_logging("info")
-    with tempfile.TemporaryDirectory() as output:
-        data = ["input.source=csv", f"input.folder={flags.data}"] if flags.data else []
-        found = run(load_config([DEMO, *flags.conf], [f"output={output}", *data]), flags.seeds)
-    print_table(found)
-    if flags.out:
-        Path(flags.out).write_text(json.dumps(found, indent=1), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_benchmark(__doc__, run, print_table, seeds=None)

@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks import latency
+from benchmarks.command import DEMO
 from hcf_spark.config import load_config
 from hcf_spark.log import configure_logging
 from hcf_spark.models.hcf import Hcf
@@ -25,7 +26,6 @@ from hcf_spark.models.package import About, ModelPackage
 from hcf_spark.spark.score_blocks import RANKED, make_score_fn
 from hcf_spark.spark.session import get_session
 
-DEMO = Path(__file__).parent.parent / "conf" / "demo.yml"
 USED_PER_COMPANY = 5
 TOLERANCE = 1e-4
 REFERENCE_COMPANIES, CALLS = 20_000, 300

@@ -3,18 +3,14 @@
 make benchmark NAME=stage2 [DATA=folder] [CONF=file] [OUT=file]
 """
 
-import argparse
-import json
-import sys
-import tempfile
 from pathlib import Path
 
 from tqdm import tqdm
 
-from hcf_spark.config import Config, load_config
+from benchmarks.command import run_benchmark
+from hcf_spark.config import Config
 from hcf_spark.evaluation.candidate import Search
 from hcf_spark.launch import DistributedCandidate
-from hcf_spark.log import configure_logging
 from hcf_spark.models.hcf import Dcf, Hcf
 from hcf_spark.spark.export import export_snapshot
 from hcf_spark.spark.session import get_session
@@ -24,7 +20,6 @@ from hcf_spark.train.manifest import Manifest
 from hcf_spark.train.snapshot import read_snapshot
 from jobs import build_matrix, embed_companies, load_tables
 
-DEMO = Path(__file__).parent.parent / "conf" / "demo.yml"
 CHOICES = [
     {},
     {"depth": 1},
@@ -63,26 +58,14 @@ def compare(config: Config) -> list[dict]:
     return rows
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Print a table, and write it as JSON where --out says."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data")
-    parser.add_argument("--conf", action="append", default=[])
-    parser.add_argument("--out")
-    flags = parser.parse_args(argv)
-    configure_logging("warning")
-    with tempfile.TemporaryDirectory() as output:
-        data = ["input.source=csv", f"input.folder={flags.data}"] if flags.data else []
-        rows = compare(load_config([DEMO, *flags.conf], [f"output={output}", *data]))
+def print_table(rows: list[dict]) -> None:
+    """One row for each choice."""
     print(f"{'model':6} {'choice':40} {'epochs':>6} {'warm':>7} {'cold':>7} {'mean':>7}   validation NDCG")
     for row in rows:
         choice = ", ".join(f"{key}={value}" for key, value in row["choice"].items()) or "as in conf/base.yml"
         mean = (row["warm"] + row["cold"]) / 2
         print(f"{row['model']:6} {choice:40} {row['epochs']:6d} {row['warm']:7.4f} {row['cold']:7.4f} {mean:7.4f}")
-    if flags.out:
-        Path(flags.out).write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_benchmark(__doc__, compare, print_table)

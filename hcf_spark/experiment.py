@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from optuna.storages import InMemoryStorage
 from pyspark.sql import SparkSession
 
 from hcf_spark.config import Config
@@ -64,8 +65,8 @@ def judge(
     candidates: Sequence[Candidate], snapshot: Snapshot, config: Config, storage: Path | None = None
 ) -> HarnessResult:
     """Tune, fit and judge the candidates; ``storage`` is the file that keeps the search, so that it can be resumed."""
-    url = None if storage is None else f"sqlite:///{storage}"
-    search = Search(config.evaluation.trials, config.evaluation.cutoff, config.seed, url)
+    kept = InMemoryStorage() if storage is None else f"sqlite:///{storage}"
+    search = Search(config.evaluation.trials, config.evaluation.cutoff, config.seed, kept)
     return run_harness(
         candidates, snapshot.inner, snapshot.validation, snapshot.full, snapshot.test, search, progress=True
     )

@@ -21,7 +21,6 @@ _LEAST_SLOPE = 1e-3
 _REACHES = (0.0, 0.1, 0.25, 0.5, 1.0)
 _SCALES = (0.03, 0.1, 0.3, 1.0, 3.0)
 _COMPANIES = 4000
-BINS = 10
 
 
 def calibrate(inner: Model, validation: Regimes, cutoff: int, seed: int) -> Callable[[Model], Calibrated]:

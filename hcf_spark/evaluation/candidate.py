@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from optuna.storages import BaseStorage
+
 from hcf_spark.evaluation.evaluate import mean_ndcg
 from hcf_spark.models.base import Model, Settings
 from hcf_spark.models.companies import Companies, Regimes
@@ -19,14 +21,14 @@ class Search:
         trials: settings tried, at most.
         cutoff: K of the NDCG@K that settings are chosen by.
         seed: of every random choice.
-        storage: URL of the database that keeps the optuna studies, so that a search goes on where it was broken off;
-            None keeps nothing.
+        storage: optuna's, or the URL of a database, so that a search goes on where it was broken off, and what one
+            candidate found need not be looked for again by another; None keeps nothing.
     """
 
     trials: int
     cutoff: int
     seed: int
-    storage: str | None = None
+    storage: str | BaseStorage | None = None
 
 
 @dataclass(frozen=True)

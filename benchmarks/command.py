@@ -1,0 +1,40 @@
+"""The command line that benchmarks on a data set share."""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hcf_spark.config import Config, load_config
+from hcf_spark.log import configure_logging
+
+DEMO = Path(__file__).parent.parent / "conf" / "demo.yml"
+
+
+def run_benchmark(about: str, measure: Callable[..., Any], show: Callable[[Any], None], **numbers: int | None) -> None:
+    """Measure with the demo's settings, --conf over them, in a folder that is removed; print, and write JSON to --out.
+
+    Args:
+        about: the text of --help.
+        measure: takes the settings, and the numbers by name; what it gives can be written as JSON.
+        show: prints that.
+        numbers: further flags, by name, with their defaults.
+    """
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--data", help="folder of companies.csv, products.csv, usage.csv; else the sample world")
+    parser.add_argument("--conf", action="append", default=[])
+    parser.add_argument("--out")
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    flags = parser.parse_args(sys.argv[1:])
+    configure_logging("info")
+    with tempfile.TemporaryDirectory() as output:
+        data = ["input.source=csv", f"input.folder={flags.data}"] if flags.data else []
+        config: Config = load_config([DEMO, *flags.conf], [f"output={output}", *data])
+        found = measure(config, **{name: getattr(flags, name) for name in numbers})
+    show(found)
+    if flags.out:
+        Path(flags.out).write_text(json.dumps(found, indent=1), encoding="utf-8")
