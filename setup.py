@@ -19,7 +19,7 @@ RUNTIME = [
     "pydantic>=2.9",
     "pyyaml",
     "safetensors",
-    "scikit-learn",  # what compares partitions
+    "scikit-learn",  # words and their tf-idf, and what compares partitions
     "scipy",
     "threadpoolctl",
     "torch>=2.11",

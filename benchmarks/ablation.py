@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.command import run_benchmark
 from hcf_spark.config import Config
-from hcf_spark.evaluation.closed_form import RIVALS
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.comparison import compare
 from hcf_spark.evaluation.fused import ADDED, FusedCandidate
 from hcf_spark.evaluation.harness import REGIMES
@@ -26,7 +26,7 @@ class Without(FusedCandidate):
     """The fused model without some parts, under a name of its own."""
 
     def __init__(self, network, *parts: str) -> None:
-        super().__init__(RIVALS, network, left_out=parts)
+        super().__init__(CLOSED_FORM, network, left_out=parts)
         self.name = f"fused without {', '.join(parts)}"
 
 
@@ -40,7 +40,7 @@ def run(config: Config, seeds: int) -> dict[str, dict[str, Any]]:
         split = config.model_copy(update={"seed": seed})
         folder = prepare_snapshot(spark, split)
         (network,) = make_candidates(spark, split, folder, Path(config.output) / "training" / str(seed))
-        whole = FusedCandidate(RIVALS, network)
+        whole = FusedCandidate(CLOSED_FORM, network)
         candidates = [whole, *(Without(network, part) for part in PARTS), Without(network, *PARTS)]
         models = judge(candidates, load_snapshot(folder, split), split, Path(config.output) / f"{seed}.db").models
         for regime, losses in found.items():

@@ -20,6 +20,7 @@ import torch
 from pyspark.ml.functions import predict_batch_udf
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, FloatType
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, AutoTokenizer
 
@@ -72,7 +73,7 @@ def make_example_udf(spec: EncoderSpec) -> Callable[[str], Column]:
 
         return predict
 
-    return predict_batch_udf(make_predict_fn, return_type="array<float>", batch_size=EXAMPLE_BATCH)
+    return predict_batch_udf(make_predict_fn, return_type=ArrayType(FloatType()), batch_size=EXAMPLE_BATCH)
 
 
 class Systems:

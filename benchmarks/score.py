@@ -68,6 +68,7 @@ def make_rows(spark: SparkSession, n_companies: int, size: int) -> DataFrame:
     return spark.range(n_companies).select(
         F.col("id").cast("string").alias("company_id"),
         F.array_repeat(F.lit(0.0).cast("float"), size).alias("text"),
+        F.lit(None).cast("string").alias("texts"),
         F.lit(None).cast("array<string>").alias("products"),
         F.lit(0).cast("bigint").alias("input_hash"),
         F.lit(True).alias("is_changed"),

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from hcf_spark.config import Config
 from hcf_spark.evaluation.candidate import Candidate, Search
-from hcf_spark.evaluation.closed_form import CLOSED_FORM, RIVALS
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.fused import FusedCandidate
 from hcf_spark.evaluation.harness import HarnessResult, run_harness
 from hcf_spark.launch import DEEP, DistributedCandidate
@@ -51,7 +51,7 @@ def make_candidates(spark: SparkSession, config: Config, snapshot: Path, work: P
     autoencoder = config.train.model_copy(update=config.autoencoder.model_dump())
     settings = {name: autoencoder if name == TextDae.name else config.train for name in DEEP}
     deep = {name: DistributedCandidate(kind, spark, snapshot, work, settings[name]) for name, kind in DEEP.items()}
-    known = {**CLOSED_FORM, **deep, FusedCandidate.name: FusedCandidate(RIVALS, deep[TextDae.name])}
+    known = {**CLOSED_FORM, **deep, FusedCandidate.name: FusedCandidate(CLOSED_FORM, deep[TextDae.name])}
     return [known[name] for name in dict.fromkeys(config.evaluation.models)]
 
 

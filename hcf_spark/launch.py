@@ -42,8 +42,6 @@ class DistributedCandidate:
         settings: of training.
     """
 
-    comparison_only = False
-
     def __init__(
         self, kind: type[Hcf | TextDae], spark: SparkSession, snapshot: Path, work: Path, settings: TrainSettings
     ) -> None:

@@ -107,7 +107,7 @@ def make_checks(
     """
     checks = [
         check_not_worse("baseline", rival, regime, _gain_over(rival, result, regime, f"ndcg_at_{cutoff}", seed))
-        for regime, rival in result.rivals.items()
+        for regime, rival in result.baselines.items()
         if rival is not None
     ]
     if champion is not None:

@@ -22,7 +22,7 @@ DESCRIPTIONS = {
     "ials": "Products only: company and product vectors of low rank by alternating least squares (iALS, Hu 2008).",
     "ae": "Text only: ridge regression from the text vector to the products (the paper's baseline, stage 1 alone).",
     "text_knn": "Text only: what the companies with the most similar texts use.",
-    "text_knn_words": "Text only, for comparison: what the companies use whose texts share most words (tf-idf).",
+    "text_knn_words": "Text only: what the companies use whose texts share most words (tf-idf).",
     "hybrid_knn": "Products and text: what the companies that are most similar in both use.",
     "ease_text": "Products and text: EASE with the text vector as further features, in closed form (FEASE, 2025).",
     "ease_text_ials": "Products and text: EASE with text plus a share of iALS.",

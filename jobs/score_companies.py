@@ -9,7 +9,7 @@ from hcf_spark.config import Config
 from hcf_spark.job import logger, run_job
 from hcf_spark.log import timed
 from hcf_spark.models.package import ModelPackage
-from hcf_spark.spark.neighbours import write_neighbours
+from hcf_spark.spark.company_neighbours import write_neighbours
 from hcf_spark.spark.score import keep_versions, score_companies
 from hcf_spark.spark.staging import Staging, own_folder
 from hcf_spark.spark.tables import Tables

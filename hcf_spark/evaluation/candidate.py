@@ -62,10 +62,6 @@ class Candidate(Protocol):
     def name(self) -> str:
         """What the model is called."""
 
-    @property
-    def comparison_only(self) -> bool:
-        """Whether it is judged like the others, but never champion: it needs more than a registered model is given."""
-
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
         """Choose settings by validation NDCG@K; the same seed gives the same choice.
 

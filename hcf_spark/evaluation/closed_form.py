@@ -101,7 +101,6 @@ CLOSED_FORM = {
         SearchCandidate(
             "text_knn_words", _text_knn_words, {"k": 100, "sharpness": 10.0},
             {"k": _NEIGHBOURS, "sharpness": _SHARPNESS},
-            comparison_only=True,
         ),
         SearchCandidate(
             "hybrid_knn", _hybrid_knn, {"k": 100, "sharpness": 10.0, "text_share": 0.5},
@@ -111,6 +110,3 @@ CLOSED_FORM = {
         SumCandidate(_EASE_TEXT_CANDIDATE, _IALS_CANDIDATE),
     )
 }  # fmt: skip
-
-RIVALS = {name: candidate for name, candidate in CLOSED_FORM.items() if not candidate.comparison_only}
-"""Those that the fused model may keep instead of its own parts."""

@@ -22,7 +22,10 @@ from hcf_spark.models.reference import Reference
 from hcf_spark.models.text_knn import TextNeighbours
 
 OWN = "own"
-ADDED = {"warm": ("ials", "hybrid_knn", "text_dae"), "cold": ("text_knn", "text_dae")}
+ADDED = {
+    "warm": ("ials", "hybrid_knn", "text_dae"),
+    "cold": ("text_knn", "text_knn_words", "text_dae"),
+}
 """What may be added to the own base of a regime, in this order."""
 
 _FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity", "text_knn")}
@@ -58,14 +61,13 @@ class FusedCandidate:
     paired gain in validation NDCG@K is above one standard error.
 
     Args:
-        rivals: all models that a part may be replaced by, so none for comparison only; ``popularity``, ``text_knn``,
-            ``ease_text`` and those in ``ADDED`` are among them.
+        rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text`` and, but for the
+            network, those in ``ADDED`` are among them.
         network: gives ``text_dae``.
         left_out: of ``ADDED``, for an ablation.
     """
 
     name = "fused"
-    comparison_only = False
 
     def __init__(
         self, rivals: Mapping[str, SearchCandidate], network: Candidate, left_out: Collection[str] = ()

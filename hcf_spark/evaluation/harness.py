@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from hcf_spark.errors import ConfigError, DataError
+from hcf_spark.errors import DataError
 from hcf_spark.evaluation.blocks import ScoredHoldout
 from hcf_spark.evaluation.calibration import calibrate
 from hcf_spark.evaluation.candidate import Candidate, Search, SettingsByRegime, Trial
@@ -58,10 +58,9 @@ class HarnessResult:
 
     Attributes:
         models: result by model name, in the candidates' order, the champion's last if it is made of two.
-        winners: regime to the model of the highest validation NDCG, of those that are not for comparison only.
+        winners: regime to the model of the highest validation NDCG.
         leaders_on_test: regime to the model of the highest test NDCG; to be named in a report, never to choose by.
         baselines: regime to the simple candidate of the highest validation NDCG; None if no candidate is simple.
-        rivals: the same among those that can be champion.
         evidence: by model name, the intervals of its test figures (``interval``), of how far they are from those of the
             regime's baseline (``over_baseline``), and of how much more than text its vectors tell (``bpdm_gain``).
         champion: the winner of both regimes, or the pair of winners.
@@ -72,7 +71,6 @@ class HarnessResult:
     winners: dict[str, str]
     leaders_on_test: dict[str, str]
     baselines: dict[str, str | None]
-    rivals: dict[str, str | None]
     evidence: dict[str, dict[str, Any]]
     champion: str
     champion_model: Model
@@ -97,7 +95,7 @@ def run_harness(
     Everything is chosen by ``validation``: settings, thresholds, winners. ``test`` is only reported.
 
     Args:
-        candidates: with distinct names; of equally good ones the first wins, and none for comparison only.
+        candidates: with distinct names; of equally good ones the first wins.
         inner: ``full`` less what validation withholds.
         validation: the holdouts of ``inner``.
         full: all training companies.
@@ -106,13 +104,9 @@ def run_harness(
         progress: show a bar, on a terminal.
 
     Raises:
-        ConfigError: there is no candidate, or none but for comparison.
         DataError: a regime has no company to judge.
         TrainingError: a model gives numbers that are not finite.
     """
-    if all(candidate.comparison_only for candidate in candidates):
-        names = ", ".join(candidate.name for candidate in candidates)
-        raise ConfigError(f"evaluation.models has only models for comparison ({names}): add one that can be champion")
     for split, regimes in (("validation", validation), ("test", test)):
         _require_companies(split, regimes)
     judge = partial(_judge, inner=inner, validation=validation, full=full, test=test, search=search)
@@ -123,8 +117,7 @@ def run_harness(
         bar.set_description(candidate.name)
         fitted = _fit(candidate, inner, validation, full, search)
         result = models[fitted.name] = judge(fitted)
-        if not candidate.comparison_only:
-            leaders = _find_leaders(leaders, fitted, models)
+        leaders = _find_leaders(leaders, fitted, models)
         logger.info(
             "%s: validation NDCG@%d warm %.4f, cold %.4f; %d trials in %.1f s, fit in %.1f s",
             *(candidate.name, search.cutoff, result.validation["warm"], result.validation["cold"]),
@@ -137,19 +130,15 @@ def run_harness(
         champion = _pair(leaders["warm"], leaders["cold"])
         models[champion.name] = judge(champion)
     logger.info("champion by validation: %s", champion.name)
-    baselines, rivals = (
-        {regime: best_baseline(names, {name: models[name].validation[regime] for name in names}) for regime in REGIMES}
-        for names in (
-            [candidate.name for candidate in candidates],
-            [candidate.name for candidate in candidates if not candidate.comparison_only],
-        )
-    )
+    names = [candidate.name for candidate in candidates]
+    baselines = {
+        regime: best_baseline(names, {name: models[name].validation[regime] for name in names}) for regime in REGIMES
+    }
     return HarnessResult(
         models=models,
         winners={regime: leaders[regime].name for regime in REGIMES},
         leaders_on_test={regime: _leader_on_test(models, regime, search.cutoff) for regime in REGIMES},
         baselines=baselines,
-        rivals=rivals,
         evidence=gather_evidence(models, baselines, test.warm, search),
         champion=champion.name,
         champion_model=champion.full,

@@ -88,7 +88,6 @@ class SearchCandidate:
         first: settings tried first.
         space: setting to the values to try.
         only_cold: settings on which the cold regime depends, and it alone (see ``best_by_regime``).
-        comparison_only: see ``Candidate``.
     """
 
     name: str
@@ -96,7 +95,6 @@ class SearchCandidate:
     first: Settings
     space: Space
     only_cold: Collection[str] = ()
-    comparison_only: bool = False
 
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
         prepare = cache(lambda: self.prepare(inner, search.seed))

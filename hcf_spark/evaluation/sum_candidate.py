@@ -24,7 +24,6 @@ class SumCandidate:
     """
 
     name: ClassVar[str] = EaseTextIals.name
-    comparison_only: ClassVar[bool] = False
     space: ClassVar[Space] = {"gamma": FloatDistribution(0.01, 1.5, log=True)}
     linear: SearchCandidate
     low_rank: SearchCandidate

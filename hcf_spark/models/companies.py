@@ -15,7 +15,7 @@ class Companies:
         known: (B, P) float32 CSR, 1 where a company is known to use a product.
         index: (B,) int64, the company's ``company_idx`` at training time; -1 for a company the model has not seen.
         words: (B, W) float32 CSR, how often each hashed word is in the company's texts; None where only the vectors of
-            the texts are at hand, as in a registered model.
+            the texts are at hand.
     """
 
     text: np.ndarray

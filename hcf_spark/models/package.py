@@ -73,13 +73,18 @@ class ModelPackage:
         self._company_idx = {company: position for position, company in enumerate(self.company_ids)}
 
     def companies(
-        self, ids: Sequence[str | None], text: np.ndarray, products: Sequence[Sequence[str] | None]
+        self,
+        ids: Sequence[str | None],
+        text: np.ndarray,
+        words: sp.csr_matrix | None,
+        products: Sequence[Sequence[str] | None],
     ) -> Companies:
         """Companies as the model takes them.
 
         Args:
             ids: company ids, None where not known; one that was not in training is as good as None.
             text: (B, D) float32, zeros without text.
+            words: (B, W) float32 CSR, the words of the texts by ``text.words.count_words``; None: not known.
             products: ids of the products each company uses, None or NaN where not known; ids that the model does not
                 know are passed over.
         """
@@ -94,7 +99,7 @@ class ModelPackage:
         shape = (len(ids), len(self.product_ids))
         known = sp.csr_matrix((np.ones(len(pairs), np.float32), (rows, columns)), shape=shape)
         index = np.array([self._company_idx.get(company, -1) for company in ids], np.int64)
-        return Companies(text, known, index)
+        return Companies(text, known, index, words)
 
     @cached_property
     def popularity(self) -> np.ndarray:

@@ -102,16 +102,20 @@ def _left_out(known: np.ndarray, popularity: np.ndarray) -> list[np.ndarray]:
 def _variants(companies: Companies, left_out: Sequence[Sequence[np.ndarray]]) -> Companies:
     """Each company without text and products, with its text, with both, and with each of ``left_out`` left out."""
     nothing = np.zeros(0, np.int32)
-    known, text = [], []
+    known = []
     for row, some in enumerate(left_out):
         own = companies.known[row].indices
         known += [nothing, nothing, own, *(np.setdiff1d(own, products) for products in some)]
-        text += [np.zeros_like(companies.text[row]), *[companies.text[row]] * (2 + len(some))]
+    counts = [3 + len(some) for some in left_out]
+    told = companies.take(np.repeat(np.arange(len(companies)), counts))
+    has_text = np.ones(len(told), np.float32)
+    has_text[np.cumsum(counts) - counts] = 0
     starts = np.concatenate([[0], np.cumsum([len(products) for products in known])])
     columns = np.concatenate(known)
     shape = len(known), companies.known.shape[1]
     matrix = sp.csr_matrix((np.ones(len(columns), np.float32), columns, starts), shape)
-    return Companies(np.stack(text), matrix, np.repeat(companies.index, [3 + len(some) for some in left_out]))
+    words = None if told.words is None else (sp.diags_array(has_text) @ told.words).tocsr()
+    return Companies(told.text * has_text[:, None], matrix, told.index, words)
 
 
 def _shares(popularity: np.ndarray, scores: np.ndarray) -> np.ndarray:

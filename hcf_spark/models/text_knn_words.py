@@ -7,10 +7,7 @@ from hcf_spark.models.word_reference import WordReference
 
 
 class TextKnnWords(TextKnn):
-    """``TextKnn`` on tf-idf: its neighbours are those of a ``WordReference``; a company without words gets popularity.
-
-    For comparison: the registered model is given no words.
-    """
+    """``TextKnn`` on tf-idf: neighbours are those of a ``WordReference``; a company without words gets popularity."""
 
     name: ClassVar[str] = "text_knn_words"
     reference_class: ClassVar[type[WordReference]] = WordReference

@@ -1,7 +1,7 @@
 """A packaged model asked about the companies and products of other vocabularies."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -51,7 +51,7 @@ class Translated:
         known = np.flatnonzero(self.product_idx >= 0)
         shape = (len(self.product_idx), len(self.package.product_ids))
         ones = (np.ones(len(known), np.float32), (known, self.product_idx[known]))
-        return Companies(companies.text, (companies.known @ sp.csr_matrix(ones, shape=shape)).tocsr(), index)
+        return replace(companies, known=(companies.known @ sp.csr_matrix(ones, shape=shape)).tocsr(), index=index)
 
 
 def _positions(own: Sequence[str], asked: Sequence[str]) -> np.ndarray:

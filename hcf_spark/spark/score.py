@@ -65,7 +65,7 @@ def score_companies(
         for name, schema in _TABLES.items():
             tables.make_empty(name, schema, VERSION)
     rows = build_scoring_rows(tables, config, about)
-    rows = rows.withColumn("input_hash", F.xxhash64(F.lit(_identity(package, config)), "text", "products"))
+    rows = rows.withColumn("input_hash", F.xxhash64(F.lit(_identity(package, config)), "text", "texts", "products"))
     stored = tables.read("company_embeddings", "this job").where(F.col(VERSION) == version)
     with staging.keep(compare_inputs(rows, stored), "company_id") as compared:
         flags = [F.count_if(F.col(flag)).alias(flag) for flag in ("is_changed", "is_gone")]

@@ -30,7 +30,7 @@ _ROWS = 512
 def make_score_fn(package: str, top_k: int, companies_per_product: int) -> Callable[[Batches], Batches]:
     """Worker code: one pass over the companies of a partition.
 
-    In: company_id, text, products, input_hash, is_changed, in the order of company_id, by which equal scores rank.
+    In: company_id, text, texts, products, input_hash, is_changed, by company_id, in whose order equal scores rank.
 
     Out, as ``RANKED``: for each changed company (direction ``company``) its best products, ids and scores best first,
     known ones left out, with its vector and input_hash; after the last of them, for each product (``product``) its best
@@ -70,12 +70,15 @@ def make_score_fn(package: str, top_k: int, companies_per_product: int) -> Calla
 
 def read_blocks(package: str, batches: Batches) -> Iterator[tuple[pa.RecordBatch, "Companies", "Model"]]:
     """Some rows of ``build_scoring_rows`` at a time, the same as the model takes them, and the model."""
+    from hcf_spark.text.words import count_words
+
     loaded = load_package(package)
     for batch in batches:
         for start in range(0, len(batch), _ROWS):
             block = batch.slice(start, _ROWS)
             text = block["text"].flatten().to_numpy().reshape(len(block), -1)
-            companies = loaded.companies(block["company_id"].to_pylist(), text, block["products"].to_pylist())
+            words = count_words(texts or "" for texts in block["texts"].to_pylist())
+            companies = loaded.companies(block["company_id"].to_pylist(), text, words, block["products"].to_pylist())
             yield block, companies, loaded.model
 
 

@@ -34,7 +34,7 @@ def build_reasons(pairs: DataFrame, rows: DataFrame, package: str) -> DataFrame:
 
 
 def make_reasons_fn(package: str) -> Callable[[Batches], Batches]:
-    """Worker code: company_id, text, products, asked (product ids) in; company_id, asked, their reasons out."""
+    """Worker code: company_id, text, texts, products, asked (product ids) in; company_id, asked, their reasons out."""
 
     def find(batches: Batches) -> Batches:
         from hcf_spark.models.reasons import explain

@@ -1,4 +1,4 @@
-"""What a company is scored by: its text vector and the products it uses."""
+"""What a company is scored by: the vector and the words of its texts and the products it uses."""
 
 from typing import TYPE_CHECKING
 
@@ -11,19 +11,21 @@ from hcf_spark.spark.export import with_text
 from hcf_spark.spark.interactions import read_checked
 from hcf_spark.spark.tables import Tables
 from hcf_spark.spark.text_vectors import build_text_vectors
+from hcf_spark.spark.word_counts import join_texts
+from hcf_spark.text.sources import combined_sources
 
 if TYPE_CHECKING:
     from hcf_spark.models.package import About
 
 
 def build_scoring_rows(tables: Tables, config: Config, about: "About") -> DataFrame:
-    """Every sound company with its text vector and the products it uses.
+    """Every sound company with its text vector, its texts and the products it uses.
 
     Returns:
-        company_id, text (D floats, zeros without text), products (product ids). Lazy.
+        company_id, text (D floats, zeros without text), texts (in one; null without), products (product ids). Lazy.
 
     Raises:
-        DataError: there are no text vectors by the model's encoder.
+        DataError: there are no text vectors by the model's encoder, or a text column of the model's is missing.
     """
     embeddings = tables.read("text_embeddings", "embed_companies").where(F.col("encoder_id") == about.encoder_id)
     first = embeddings.select(F.size("embedding")).head()
@@ -36,7 +38,8 @@ def build_scoring_rows(tables: Tables, config: Config, about: "About") -> DataFr
     vectors = build_text_vectors(embeddings, about.encoder_id, about.text_columns, about.text_combine, first[0])
     companies = with_text(checked["companies"].good.select("company_id"), vectors, about.text_dimension)
     used = checked["usage"].good.groupBy("company_id").agg(F.sort_array(F.collect_list("product_id")).alias("products"))
-    return companies.join(used, "company_id", "left")
+    texts = join_texts(checked["companies"].good, combined_sources(about.text_columns, about.text_combine))
+    return companies.join(texts, "company_id", "left").join(used, "company_id", "left")
 
 
 def compare_inputs(rows: DataFrame, stored: DataFrame) -> DataFrame:

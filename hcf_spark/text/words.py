@@ -17,4 +17,7 @@ def count_words(texts: Iterable[str]) -> sp.csr_matrix:
     >>> count_words(["Bread, butter and bread.", ""]).toarray().max(axis=1)
     array([2., 0.], dtype=float32)
     """
+    texts = list(texts)
+    if not texts:
+        return sp.csr_matrix((0, N_WORDS), dtype=np.float32)
     return HashingVectorizer(n_features=N_WORDS, alternate_sign=False, norm=None, dtype=np.float32).transform(texts)

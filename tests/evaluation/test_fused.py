@@ -17,8 +17,10 @@ from hcf_spark.models.store import load_model, save_model
 
 RIVALS = {
     name: CLOSED_FORM[name]
-    for name in ("popularity", "ease", "text_knn", "hybrid_knn", "ease_text", "ials", "ease_text_ials")
-}
+    for name in (
+        "popularity", "ease", "text_knn", "text_knn_words", "hybrid_knn", "ease_text", "ials", "ease_text_ials"
+    )
+}  # fmt: skip
 NETWORK = replace(CLOSED_FORM["ae"], name="text_dae")
 """Stands where the trained network does: a candidate of its own that sees the text."""
 SEARCH = Search(trials=6, cutoff=5, seed=0)

@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 from worlds import checkerboard, random_world
 
-from hcf_spark.errors import ConfigError, DataError
+from hcf_spark.errors import DataError
 from hcf_spark.evaluation.blocks import ScoredHoldout
 from hcf_spark.evaluation.calibration import calibrate
 from hcf_spark.evaluation.candidate import Search
@@ -164,25 +164,6 @@ def test_a_model_as_good_as_the_winner_of_the_other_regime_is_not_paired_with_it
 def test_a_model_as_good_as_a_pair_of_winners_is_the_champion_alone():
     result = run([rule("x", only_warm), rule("y", only_cold), rule("both", same_parity)])
     assert result.champion == result.champion_model.model.name == "both"
-
-
-def test_a_model_for_comparison_is_a_baseline_but_never_champion():
-    best = replace(rule("best", same_parity), comparison_only=True)
-    result = run([best, rule("x", only_warm), rule("y", only_cold)])
-    assert list(result.models) == ["best", "x", "y", "x+y"]
-    assert result.winners == {"warm": "x", "cold": "y"}
-    assert result.champion == "x+y"
-    assert result.baselines == {"warm": "best", "cold": "best"}
-    assert result.rivals == {"warm": "x", "cold": "y"}
-    assert result.leaders_on_test == {"warm": "best", "cold": "best"}
-
-
-def test_a_harness_without_a_model_that_can_be_champion_says_so():
-    with pytest.raises(ConfigError) as caught:
-        run([replace(rule("best", same_parity), comparison_only=True)])
-    assert str(caught.value) == (
-        "evaluation.models has only models for comparison (best): add one that can be champion"
-    )
 
 
 def test_everything_is_chosen_on_validation_and_test_only_names_its_leader():

@@ -5,7 +5,7 @@ from optuna.distributions import FloatDistribution
 from worlds import fit_first, random_world
 
 from hcf_spark.evaluation.candidate import Search, Trial, judge_trial
-from hcf_spark.evaluation.closed_form import CLOSED_FORM, RIVALS
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.evaluate import mean_ndcg
 from hcf_spark.evaluation.search import SearchCandidate, best_by_regime, run_study
 from hcf_spark.models.by_regime import ByRegime
@@ -102,7 +102,3 @@ def test_candidates_are_named_like_their_models():
     for name, candidate in CLOSED_FORM.items():
         assert fit_first(candidate, train).name == candidate.name == name
         assert candidate.space.keys() <= candidate.first.keys()
-
-
-def test_what_a_registered_model_cannot_do_is_no_rival_of_the_fused_one():
-    assert CLOSED_FORM.keys() - RIVALS.keys() == {"text_knn_words"}

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from hcf_spark.models.package import About, ModelPackage
 from hcf_spark.models.popularity import Popularity
@@ -20,12 +21,12 @@ def package():
 
 def known_of(package, products):
     count = len(products)
-    return package.companies([None] * count, np.zeros((count, 2), np.float32), products).known.toarray().tolist()
+    return package.companies([None] * count, np.zeros((count, 2), np.float32), None, products).known.toarray().tolist()
 
 
 def test_company_ids_become_the_index_of_training(package):
     ids = ["ünïcode", "nobody", None, "acme", float("nan"), "", "0"]
-    companies = package.companies(ids, np.zeros((7, 2), np.float32), [None] * 7)
+    companies = package.companies(ids, np.zeros((7, 2), np.float32), None, [None] * 7)
     assert companies.index.tolist() == [2, -1, -1, 0, -1, -1, 1]
     assert companies.index.dtype == np.int64
 
@@ -49,10 +50,12 @@ def test_products_in_any_collection(package, make):
     assert known_of(package, [make(["crm", "erp"])]) == [[1, 1, 0]]
 
 
-def test_text_is_passed_on_and_nobody_is_fine(package):
-    text = np.array([[1.0, 2.0]], np.float32)
-    assert package.companies(["acme"], text, [None]).text is text
-    nobody = package.companies([], np.zeros((0, 2), np.float32), [])
+def test_text_and_words_are_passed_on_and_nobody_is_fine(package):
+    text, words = np.array([[1.0, 2.0]], np.float32), sp.csr_matrix([[0.0, 3.0, 1.0]])
+    companies = package.companies(["acme"], text, words, [None])
+    assert companies.text is text
+    assert companies.words is words
+    nobody = package.companies([], np.zeros((0, 2), np.float32), None, [])
     assert (len(nobody), nobody.known.shape) == (0, (0, 3))
 
 
@@ -63,6 +66,6 @@ def test_saved_and_loaded_it_is_the_same(package, tmp_path):
         assert getattr(loaded, part) == getattr(package, part)
     assert loaded.model.shares.tolist() == package.model.shares.tolist()
     ids, text, products = ["ünïcode", None], np.zeros((2, 2), np.float32), [["Büro"], None]
-    first, second = (one.companies(ids, text, products) for one in (package, loaded))
+    first, second = (one.companies(ids, text, None, products) for one in (package, loaded))
     assert first.index.tolist() == second.index.tolist()
     assert (first.known != second.known).nnz == 0

@@ -23,7 +23,7 @@ def world():
     return train, [
         seen,
         new,
-        Companies(new.text, products, new.index),
+        Companies(new.text, products, new.index, new.words),
         Companies(np.zeros_like(new.text), products, new.index),
         Companies(np.zeros_like(new.text), new.known, new.index),
     ]
@@ -36,7 +36,10 @@ def models(world):
     return {**closed, "hcf": hcf, "hcf+ae": ByRegime(hcf, closed["ae"])}
 
 
-ADDS_UP = ["popularity", "item_knn", "ease", "ials", "text_knn", "hybrid_knn", "ease_text_ials", "hcf", "hcf+ae"]
+ADDS_UP = [
+    "popularity", "item_knn", "ease", "ials", "text_knn", "text_knn_words", "hybrid_knn", "ease_text_ials",
+    "hcf", "hcf+ae",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ADDS_UP)

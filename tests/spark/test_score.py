@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import scipy.sparse as sp
 from pyspark.sql import functions as F
 from tiny_bert import save_tiny_bert
 from tiny_package import make_hcf, make_package
+from worlds import fit_first
 
 from hcf_spark.config import load_config
 from hcf_spark.errors import DataError
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.models.companies import Companies
 from hcf_spark.models.hcf import Hcf
 from hcf_spark.models.package import ModelPackage
 from hcf_spark.models.popularity import Popularity
@@ -26,6 +30,7 @@ from hcf_spark.spark.score_rows import build_scoring_rows
 from hcf_spark.spark.staging import Staging
 from hcf_spark.spark.tables import Tables
 from hcf_spark.text.spec import resolve_encoder
+from hcf_spark.text.words import count_words
 from hcf_spark.tracking.pyfunc import HybridRecommender
 
 pytestmark = pytest.mark.spark
@@ -158,7 +163,7 @@ def test_a_company_of_training_is_known_by_what_was_learnt_of_it_others_by_their
 def test_a_product_gets_its_best_companies_but_not_its_users(scored, tables, config, package):
     """Against a sort of all scores."""
     rows = build_scoring_rows(tables, config, package.about).toPandas().sort_values("company_id", ignore_index=True)
-    companies = package.companies(rows["company_id"], np.stack(rows["text"]), rows["products"])
+    companies = package.companies(rows["company_id"], np.stack(rows["text"]), None, rows["products"])
     scores = package.model.score(companies)
     scores[csr_rows(companies.known), companies.known.indices] = -np.inf
     found = read(tables, "product_scores", "7").sort_values(["product_id", "rank"])
@@ -288,6 +293,26 @@ def test_a_model_with_scores_of_its_own_for_products_is_asked_for_them(batch, pa
     assert [list(ids[:-3:-1]) for ids in own[1]["ids"]] == usual[1]["ids"].map(list).tolist()
 
 
+def test_a_model_that_reads_words_is_given_them(batch, config, tmp_path):
+    """By its vocabulary, c0 uses p0, c1 p1 and so on; a text ranks first what the text with most of its words uses."""
+    texts = [TEXTS["c0"], TEXTS["c1"], TEXTS["c2"]]
+    known = sp.csr_matrix(np.eye(3, 5, dtype=np.float32))
+    train = Companies(np.zeros((3, 16), np.float32), known, np.arange(3), count_words(texts))
+    model = fit_first(CLOSED_FORM["text_knn_words"], train)
+    make_package(model, config).save(tmp_path)
+    best = score_batches(tmp_path, 0, batch)[0].set_index("id")
+    assert best.loc["all but one", "ids"][0] == "p3"  # it uses the others already
+    assert best.loc["seen by none", "scores"].tolist() == best.loc["no products", "scores"].tolist()
+    assert best.loc["c1", "ids"][0] == "p0"
+    for company in ("no products", "all but one", "c1"):
+        row = batch.to_pandas().set_index("company_id").loc[company]
+        index = np.array([int(company[1:]) if company in ("c0", "c1", "c2") else -1])
+        asked = Companies(np.zeros((1, 16), np.float32), known[:1] * 0, index, count_words([row["texts"]]))
+        scores = model.score(asked)[0]
+        own = best.loc[company]
+        np.testing.assert_allclose(own["scores"], [scores[int(product[1:])] for product in own["ids"]], atol=1e-6)
+
+
 def test_blocks_of_any_size_give_the_same_rows(batch, package, tmp_path, monkeypatch):
     package.save(tmp_path)
     whole = score_batches(tmp_path, 2, batch)
@@ -307,6 +332,7 @@ def test_rows_to_score_are_every_sound_company_once(tables, config, package):
     rows = {row.company_id: row for row in rows}
     for company, row in rows.items():
         assert row.products == (sorted(USED[company]) if company in USED else None)
+    assert {company: row.texts for company, row in rows.items()} == TEXTS
     assert rows["no text"].text == [0.0] * 16
     assert np.linalg.norm(rows["c0"].text) == pytest.approx(1.0, rel=1e-5)
 

@@ -24,7 +24,7 @@ def sample(package, store):
     text = np.zeros((3, 16), np.float32)
     text[1] = Encoder(resolve_encoder(store.encoder)).encode(texts[1:2]).vectors
     question = {"company_id": ["c1", "new", "007"], "description": texts, "products": products}
-    companies = package.companies(question["company_id"], text, products)
+    companies = package.companies(question["company_id"], text, None, products)
     return Sample(question, package.model.score(companies), package.product_ids)
 
 

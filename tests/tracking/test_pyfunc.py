@@ -17,6 +17,7 @@ import pytest
 import scipy.sparse as sp
 from mlflow.exceptions import MlflowException
 from tiny_package import make_hcf, make_package
+from worlds import fit_first
 
 from hcf_spark.config import load_config
 from hcf_spark.errors import RegistryError
@@ -27,6 +28,7 @@ from hcf_spark.models.directory import Directory
 from hcf_spark.models.package import ModelPackage
 from hcf_spark.text.encoder import Encoder
 from hcf_spark.text.spec import resolve_encoder
+from hcf_spark.text.words import count_words
 
 HOSPITALS = [
     "A hospital for children with a large emergency ward.",
@@ -92,6 +94,26 @@ def test_text_alone_finds_the_products_of_its_kind(model):
     assert [set(products) for products in best] == [{"p3", "p4", "p5"}, {"p0", "p1", "p2"}]
 
 
+def test_a_model_that_reads_words_is_given_them(register, store):
+    """Several texts of a company count together; a blank one and none are the same."""
+    known = sp.csr_matrix(np.eye(8, 5, dtype=np.float32))
+    train = Companies(np.zeros((8, 16), np.float32), known, np.arange(8), count_words(HOSPITALS + BANKS))
+    words_only = fit_first(CLOSED_FORM["text_knn_words"], train)
+    package = make_package(words_only, store)
+    about = replace(package.about, text_columns=("description", "more"))
+    package = ModelPackage(package.model, package.product_ids, package.product_names, package.company_ids, about)
+    register("words", package)
+    texts = [["A clinic", None], ["cardiology, heart surgery", "A clinic"], [" ", "stock trading"], [None, " "]]
+    frame = pd.DataFrame(texts, columns=["description", "more"])
+    answer = mlflow.pyfunc.load_model("models:/words@challenger").predict(frame, params={"top_k": 5})
+    counts = count_words(["A clinic", "cardiology, heart surgery A clinic", "stock trading", ""])
+    asked = Companies(np.zeros((4, 16), np.float32), known[:4] * 0, np.full(4, -1), counts)
+    expected = words_only.score(asked)
+    assert np.ptp(expected[1]) > 0.5
+    for row, (products, scores) in enumerate(zip(answer["product_ids"], answer["scores"], strict=True)):
+        np.testing.assert_allclose(scores, [expected[row][int(product[1:])] for product in products], atol=1e-6)
+
+
 def test_products_alone_find_those_that_go_with_them(model):
     best = products_of(model, {"products": [["p0", "p1"], ["p4"]]})
     assert best[0][0] == "p2"
@@ -103,7 +125,7 @@ def test_answers_are_the_scores_of_the_package(model, package, world):
     answer = model.predict(pd.DataFrame({"description": texts, "products": products}), params={"top_k": 6})
     text = np.zeros((3, 384), np.float32)
     text[:2] = Encoder(world[0]).encode(texts[:2]).vectors
-    expected = package.model.score(package.companies([None] * 3, text, products))
+    expected = package.model.score(package.companies([None] * 3, text, None, products))
     for row, (ranked, scores) in enumerate(zip(answer["product_ids"], answer["scores"], strict=True)):
         assert len(ranked) == 6 - len(products[row] or [])
         assert scores == sorted(scores, reverse=True)
@@ -226,7 +248,7 @@ def test_reasons_add_up_to_the_scores_and_are_told_in_words(model):
 
 def test_the_vector_of_a_company(model, package, world):
     answer = model.predict(pd.DataFrame({"description": HOSPITALS[:2]}), params={"task": "vector"})
-    companies = package.companies([None] * 2, world[1].text[:2], [None] * 2)
+    companies = package.companies([None] * 2, world[1].text[:2], None, [None] * 2)
     np.testing.assert_allclose(np.stack(answer["vector"]), package.model.embed(companies), atol=1e-5)
     assert answer["product_ids"].tolist() == [None, None]
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hcf_spark.spark import neighbours
-from hcf_spark.spark.neighbours import make_neighbours_fn, write_neighbours
+from hcf_spark.spark.company_neighbours import make_neighbours_fn, write_neighbours
 from hcf_spark.spark.schemas import COMPANY_EMBEDDINGS, COMPANY_NEIGHBOURS
 from hcf_spark.spark.staging import Staging
 from hcf_spark.spark.tables import Tables
