@@ -30,8 +30,11 @@ from hcf_spark.models.package import About, ModelPackage
 from hcf_spark.models.reference import Reference
 from hcf_spark.models.text_dae import TextDae
 from hcf_spark.models.text_knn import TextNeighbours
+from hcf_spark.models.text_knn_words import TextKnnWords
+from hcf_spark.models.word_reference import WordReference
 from hcf_spark.nn.autoencoder import TextAutoencoder
 from hcf_spark.text.spec import resolve_encoder
+from hcf_spark.text.words import count_words
 from hcf_spark.tracking import registry
 from hcf_spark.tracking.run import tracked_run
 
@@ -41,7 +44,7 @@ WORDS = (
     "we", "build", "cloud", "software", "for", "hospitals", "banks", "farms", "shops", "our", "platform", "moves",
     "data", "between", "teams", "that", "plan", "sell", "ship", "support", "machines", "energy", "travel", "homes",
 )  # fmt: skip
-N_WORDS = 60
+N_WORDS, N_NAMES = 50, 10
 WARM_UP = 10
 
 
@@ -74,9 +77,10 @@ def measure(model: mlflow.pyfunc.PyFuncModel, texts: Sequence[str]) -> dict[str,
 
 
 def make_texts(count: int) -> list[str]:
-    """Texts as long as a description, none like another."""
+    """Texts as long as a description, none like another: common words, and names of which most are rare."""
     random = np.random.default_rng(0)
-    return [" ".join(random.choice(WORDS, N_WORDS)) for _ in range(count)]
+    names = random.zipf(1.3, (count, N_NAMES)) % 100_000
+    return [" ".join([*random.choice(WORDS, N_WORDS), *(f"name{name}" for name in own)]) for own in names]
 
 
 def fit_model(n_companies: int, n_products: int, text_dimension: int) -> Model:
@@ -90,13 +94,16 @@ def fit_model(n_companies: int, n_products: int, text_dimension: int) -> Model:
     known.sum_duplicates()
     known.data[:] = 1
     text = random.standard_normal((n_companies, text_dimension), np.float32)
-    companies = Companies(text, known, np.arange(n_companies))
+    companies = Companies(text, known, np.arange(n_companies), count_words(make_texts(n_companies)))
     near = Neighbourhood(TextNeighbours(Reference.of(companies), NEIGHBOURS), NEIGHBOURS, sharpness=10.0)
     hybrid = HybridStatistics.of(companies, near).fit(1.0, 10.0, 100.0, offset=0.5, dropout=0.5)
     ridge = NeighbourRidgeStatistics.of(companies, near).fit(10.0, 0.0, offset=0.5)
     ials = Ials.fit(companies, 0, factors=64, regularization=0.1, alpha=10.0, iterations=2)
     network = TextDae(TextAutoencoder(n_products, text_dimension, HIDDEN, dropout=0.0), text_mean(text))
-    warm, cold = Mixture((hybrid, ials, network), (1.0, 0.1, 0.1)), Mixture((ridge, network), (1.0, 0.1))
+    words = TextKnnWords.fit(
+        companies, TextNeighbours(WordReference.of(companies), NEIGHBOURS), 0, NEIGHBOURS, sharpness=10.0
+    )
+    warm, cold = Mixture((hybrid, ials, network), (1.0, 0.1, 0.1)), Mixture((ridge, words, network), (1.0, 1.0, 0.1))
     calibration = RowCalibration(1.0, 1.0, 0.0, np.zeros(2), np.zeros(2), np.ones(2))
     return Calibrated(Fused.of_parts(warm, cold, companies, seed=0), calibration, calibration, reach=0.0)
 

@@ -22,6 +22,7 @@ SMALL = (
     "train.max_epochs=3",
     "evaluation.cutoff=20",
     "evaluation.trials=2",
+    "evaluation.models=[popularity, ae, ease]",  # test_pipeline has them all
     "mlflow.gate=off",  # its process is started where the gate is tested
 )
 

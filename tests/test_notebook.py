@@ -31,7 +31,7 @@ class Dbutils:
 
 @pytest.mark.spark
 def test_notebook_runs_from_start_to_end(spark, tmp_path):
-    settings = [f"output={tmp_path}", *SMALL, "evaluation.models=[popularity, ae, ease]"]
+    settings = [f"output={tmp_path}", *SMALL]
     shown = []
     names = {"spark": spark, "dbutils": Dbutils({"set": ";".join(settings)}), "display": shown.append}
     runpy.run_path(str(NOTEBOOK), init_globals=names)

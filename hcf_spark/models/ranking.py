@@ -76,7 +76,8 @@ def recommend(scores: np.ndarray, known: sp.csr_matrix | None, cutoff: int) -> l
     Raises:
         ValueError: K is below 1, or a score is not finite.
     """
-    return best_products(leave_out(scores, known), cutoff)
+    ranked, values = best_products(leave_out(scores, known), cutoff)
+    return [(own[keep], best[keep]) for own, best, keep in zip(ranked, values, values > -np.inf, strict=True)]
 
 
 def leave_out(scores: np.ndarray, known: sp.csr_matrix | None) -> np.ndarray:
@@ -95,8 +96,11 @@ def leave_out(scores: np.ndarray, known: sp.csr_matrix | None) -> np.ndarray:
     return scores
 
 
-def best_products(scores: np.ndarray, cutoff: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """What ``recommend`` returns, of scores that ``leave_out`` was at.
+def best_products(scores: np.ndarray, cutoff: int) -> tuple[np.ndarray, np.ndarray]:
+    """The best products of scores that ``leave_out`` was at, as matrices.
+
+    Returns:
+        (B, min(K, P)) int64 product indices, best first, and (B, min(K, P)) their scores; -inf where none is left.
 
     Raises:
         ValueError: K is below 1.
@@ -104,5 +108,4 @@ def best_products(scores: np.ndarray, cutoff: int) -> list[tuple[np.ndarray, np.
     if cutoff < 1:
         raise ValueError(f"at least 1 product must be asked for, found {cutoff}")
     ranked = top_k(scores, cutoff)
-    best = np.take_along_axis(scores, ranked, axis=1)
-    return [(products[keep], values[keep]) for products, values, keep in zip(ranked, best, best > -np.inf, strict=True)]
+    return ranked, np.take_along_axis(scores, ranked, axis=1)

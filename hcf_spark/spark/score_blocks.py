@@ -54,7 +54,9 @@ def make_score_fn(package: str, top_k: int, companies_per_product: int) -> Calla
         for block, companies, model in read_blocks(package, batches):
             scores = leave_out(model.score(companies), companies.known)
             rows = np.flatnonzero(block["is_changed"].to_numpy(zero_copy_only=False))
-            if len(rows):
+            if len(rows) == len(block):
+                yield _rank_products(block, scores, model.embed(companies), products, top_k)
+            elif len(rows):
                 vectors = model.embed(companies.take(rows))
                 yield _rank_products(block.take(pa.array(rows)), scores[rows], vectors, products, top_k)
             if best is not None:
@@ -77,7 +79,8 @@ def read_blocks(package: str, batches: Batches) -> Iterator[tuple[pa.RecordBatch
         for start in range(0, len(batch), _ROWS):
             block = batch.slice(start, _ROWS)
             text = block["text"].flatten().to_numpy().reshape(len(block), -1)
-            words = count_words(texts or "" for texts in block["texts"].to_pylist())
+            has_texts = block["texts"].null_count < len(block)
+            words = count_words(texts or "" for texts in block["texts"].to_pylist()) if has_texts else None
             companies = loaded.companies(block["company_id"].to_pylist(), text, words, block["products"].to_pylist())
             yield block, companies, loaded.model
 
@@ -87,14 +90,14 @@ def _rank_products(
 ) -> pa.RecordBatch:
     from hcf_spark.models.ranking import best_products
 
-    best = best_products(scores, top_k)
-    chosen, values = (np.concatenate(side) for side in zip(*best, strict=True))
-    sizes = [len(ranked) for ranked, _ in best]
+    chosen, values = best_products(scores, top_k)
+    allowed = values > -np.inf
+    sizes = np.count_nonzero(allowed, axis=1)
     columns = [
         pa.array([COMPANY] * len(block)),
         block["company_id"],
-        as_lists(products.take(pa.array(chosen)), sizes),
-        as_lists(pa.array(values), sizes),
+        as_lists(products.take(pa.array(chosen[allowed])), sizes),
+        as_lists(pa.array(values[allowed]), sizes),
         block["input_hash"],
         as_lists(pa.array(vectors.ravel()), [vectors.shape[1]] * len(block)),
     ]

@@ -22,7 +22,8 @@ def build_scoring_rows(tables: Tables, config: Config, about: "About") -> DataFr
     """Every sound company with its text vector, its texts and the products it uses.
 
     Returns:
-        company_id, text (D floats, zeros without text), texts (in one; null without), products (product ids). Lazy.
+        company_id, text (D floats, zeros without text), texts (in one; null without), products (product ids,
+        maybe none). Lazy.
 
     Raises:
         DataError: there are no text vectors by the model's encoder, or a text column of the model's is missing.
@@ -39,7 +40,9 @@ def build_scoring_rows(tables: Tables, config: Config, about: "About") -> DataFr
     companies = with_text(checked["companies"].good.select("company_id"), vectors, about.text_dimension)
     used = checked["usage"].good.groupBy("company_id").agg(F.sort_array(F.collect_list("product_id")).alias("products"))
     texts = join_texts(checked["companies"].good, combined_sources(about.text_columns, about.text_combine))
-    return companies.join(texts, "company_id", "left").join(used, "company_id", "left")
+    joined = companies.join(texts, "company_id", "left").join(used, "company_id", "left")
+    nothing = F.array().cast("array<string>")  # Arrow's Java writer takes many times as long for a null list
+    return joined.withColumn("products", F.coalesce("products", nothing))
 
 
 def compare_inputs(rows: DataFrame, stored: DataFrame) -> DataFrame:

@@ -84,13 +84,14 @@ def test_a_finished_study_needs_no_input(folder, settings, monkeypatch):
 
 
 def test_a_point_that_cannot_be_run_costs_no_other(folder, settings, capsys):
-    more = "--set=study.axes.filter.min_companies_per_product=[3, 500]"
-    assert run_study.main([*(f"--set={setting}" for setting in settings), "--set=study.name=some", more]) == 1
+    axes = ["evaluation.trials=[1]", "filter.min_companies_per_product=[3, 500]"]
+    more = ["study.name=some", *(f"study.axes.{axis}" for axis in axes)]
+    assert run_study.main([f"--set={setting}" for setting in [*settings, *more]]) == 1
     problem = capsys.readouterr().err.splitlines()[-1]
     table = folder.parent / "some" / "table.csv"
-    assert problem.startswith(f"error: run_study: 2 of 4 points are not in {table}: {{'evaluation.trials': 1, 'filter.")
+    assert problem.startswith(f"error: run_study: 1 of 2 points are not in {table}: {{'evaluation.trials': 1, 'filter.")
     assert ": the density filter left nothing of " in problem
-    assert pd.read_csv(table)["filter.min_companies_per_product"].tolist() == [3] * 4
+    assert pd.read_csv(table)["filter.min_companies_per_product"].tolist() == [3] * 2
 
 
 def test_input_tables_are_read_where_they_are_and_no_other_of_theirs_is_touched():

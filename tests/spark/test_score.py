@@ -331,7 +331,7 @@ def test_rows_to_score_are_every_sound_company_once(tables, config, package):
     assert sorted(row.company_id for row in rows) == sorted(TEXTS)
     rows = {row.company_id: row for row in rows}
     for company, row in rows.items():
-        assert row.products == (sorted(USED[company]) if company in USED else None)
+        assert row.products == sorted(USED.get(company, []))
     assert {company: row.texts for company, row in rows.items()} == TEXTS
     assert rows["no text"].text == [0.0] * 16
     assert np.linalg.norm(rows["c0"].text) == pytest.approx(1.0, rel=1e-5)
