@@ -12,14 +12,14 @@ from benchmarks.command import run_benchmark
 from hcf_spark.config import Config
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.comparison import compare
-from hcf_spark.evaluation.fused import ADDED, FusedCandidate
+from hcf_spark.evaluation.fused import ADDED, BASE, FusedCandidate
 from hcf_spark.evaluation.harness import REGIMES
 from hcf_spark.experiment import judge, load_snapshot, make_candidates, prepare_snapshot
 from hcf_spark.models.text_dae import TextDae
 from hcf_spark.spark.session import get_session
 from jobs import load_tables
 
-PARTS = dict.fromkeys([*ADDED["warm"], *ADDED["cold"]])
+PARTS = dict.fromkeys([*ADDED["warm"], *ADDED["cold"], *BASE])
 
 
 class Without(FusedCandidate):

@@ -1,6 +1,6 @@
 """The fused model as a candidate: built on what the rivals found, and held to being better than the hardest of them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -11,7 +11,7 @@ from hcf_spark.evaluation.closed_form import REMEMBERED_NEIGHBOURS
 from hcf_spark.evaluation.evaluate import company_ndcg, mean_ndcg
 from hcf_spark.evaluation.mixing import find_weights, is_above
 from hcf_spark.evaluation.model_result import REGIMES
-from hcf_spark.evaluation.search import SearchCandidate, best_by_regime, run_study
+from hcf_spark.evaluation.search import SearchCandidate, Space, best_by_regime, run_study
 from hcf_spark.models.base import Model, Settings
 from hcf_spark.models.companies import Companies, Holdout, Regimes
 from hcf_spark.models.fused import Fused
@@ -27,6 +27,8 @@ ADDED = {
     "cold": ("text_knn", "text_knn_words", "text_dae"),
 }
 """What may be added to the own base of a regime, in this order."""
+BASE = ("offset", "dropout")
+"""What the own base may do without: the neighbours' profile, and the ridge by number of companies."""
 
 _FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity", "text_knn")}
 _ERRORS_OF_A_PART = 1.0
@@ -64,7 +66,7 @@ class FusedCandidate:
         rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text`` and, but for the
             network, those in ``ADDED`` are among them.
         network: gives ``text_dae``.
-        left_out: of ``ADDED``, for an ablation.
+        left_out: of ``ADDED`` and ``BASE``, for an ablation.
     """
 
     name = "fused"
@@ -74,6 +76,7 @@ class FusedCandidate:
     ) -> None:
         self._rivals = rivals
         self._candidates: dict[str, Candidate] = {**rivals, network.name: network}
+        self._left_out = left_out
         self._added = {regime: [name for name in names if name not in left_out] for regime, names in ADDED.items()}
 
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
@@ -120,7 +123,7 @@ class FusedCandidate:
             return Trial(settings, 0.0, mean_ndcg(model, holdout, search.cutoff))
 
         starts = [{"text_strength": text_strength, "offset": offset} for offset in (0.5, 1.0)]
-        trials = run_study("fused cold", starts, _COLD_SPACE, judge, search)
+        trials = self._run_study("fused cold", starts, _COLD_SPACE, judge, search)
         own = best_by_regime(trials)["cold"]
         model = statistics.fit(**own, constant_strength=_CONSTANT_STRENGTH["cold"])
         return _Found({"near": near, "own": own}, model, [(trial.settings, trial.cold) for trial in trials])
@@ -139,12 +142,20 @@ class FusedCandidate:
         starts = [
             {**base, "strength": base["strength"] * factor, "offset": 0.5, "dropout": 0.5} for factor in (1.0, 0.3)
         ]
-        trials = run_study("fused warm", starts, _WARM_SPACE, judge, search)
+        trials = self._run_study("fused warm", starts, _WARM_SPACE, judge, search)
         own = best_by_regime(trials)["warm"]
         model = _fit_mean(statistics, base_model, own)
         return _Found(
             {"near": near, "base": base, "own": own}, model, [(trial.settings, trial.warm) for trial in trials]
         )
+
+    def _run_study(
+        self, name: str, starts: Sequence[Settings], space: Space, judge: Callable[[Settings], Trial], search: Search
+    ) -> list[Trial]:
+        """``run_study`` of a base, with what is left out at 0."""
+        off = {part: 0.0 for part in BASE if part in self._left_out and part in space}
+        tried = {key: values for key, values in space.items() if key not in off}
+        return run_study(" without ".join([name, *off]), [{**start, **off} for start in starts], tried, judge, search)
 
     def _add(self, regime: str, base: _Found, models: Mapping[str, Choice], holdout: Holdout, search: Search) -> _Found:
         added = {name: models[name].model for name in self._added[regime]}

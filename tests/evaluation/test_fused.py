@@ -79,6 +79,14 @@ def test_own_parts_find_what_is_withheld(candidate, monkeypatch):
     assert cold.tolist() == [[0, 2, 4, 6, 8, 10], [1, 3, 5, 7, 9, 11]]
 
 
+def test_what_is_left_out_has_no_part(monkeypatch):
+    left_out = FusedCandidate(RIVALS, NETWORK, left_out=["offset", "dropout", "ials"])
+    settings = own(left_out, telling_world(0), monkeypatch).settings
+    assert [settings[regime]["own"]["offset"] for regime in ("warm", "cold")] == [0, 0]
+    assert settings["warm"]["own"]["dropout"] == 0
+    assert settings["warm"]["added"].keys() <= {"hybrid_knn", "text_dae"}
+
+
 def test_products_of_a_newcomer_change_its_vector_and_scores_at_once(candidate, monkeypatch):
     world = checkerboard()
     model = own(candidate, world, monkeypatch).model
