@@ -1,7 +1,11 @@
 """One experiment: from input tables and settings to a snapshot, and from there to judged models."""
 
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from optuna.storages import InMemoryStorage
 from pyspark.sql import SparkSession
@@ -65,8 +69,23 @@ def judge(
     candidates: Sequence[Candidate], snapshot: Snapshot, config: Config, storage: Path | None = None
 ) -> HarnessResult:
     """Tune, fit and judge the candidates; ``storage`` is the file that keeps the search, so that it can be resumed."""
-    kept = InMemoryStorage() if storage is None else f"sqlite:///{storage}"
-    search = Search(config.evaluation.trials, config.evaluation.cutoff, config.seed, kept)
-    return run_harness(
-        candidates, snapshot.inner, snapshot.validation, snapshot.full, snapshot.test, search, progress=True
-    )
+    search = Search(config.evaluation.trials, config.evaluation.cutoff, config.seed, InMemoryStorage())
+    with TemporaryDirectory() as folder:
+        if storage is not None:
+            search = replace(search, **_local_database(storage, Path(folder)))
+        return run_harness(
+            candidates, snapshot.inner, snapshot.validation, snapshot.full, snapshot.test, search, progress=True
+        )
+
+
+def _local_database(storage: Path, folder: Path) -> dict[str, Any]:
+    """Where a search writes: a disk of this machine, since ``storage`` may be in a volume, which takes whole files."""
+    local, half = folder / storage.name, storage.with_suffix(".half")
+    storage.touch()  # an empty file is an empty database
+    shutil.copyfile(storage, local)
+
+    def keep() -> None:
+        shutil.copyfile(local, half)
+        half.replace(storage)
+
+    return {"storage": f"sqlite:///{local}", "on_study": keep}

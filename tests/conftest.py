@@ -35,6 +35,9 @@ def spark(tmp_path_factory):
     settings = (
         "spark.sql.shuffle.partitions: 2",
         "spark.ui.enabled: false",
+        "spark.sql.codegen.wholeStage: false",
+        "spark.sql.codegen.factoryMode: NO_CODEGEN",
+        "spark.sql.adaptive.enabled: false",
         "spark.ui.showConsoleProgress: false",
         f"spark.sql.warehouse.dir: '{warehouse.as_uri()}'",
         "spark.databricks.delta.snapshotPartitions: 2",

@@ -1,6 +1,6 @@
 """A kind of model as the harness sees it: tuned on validation, then fitted on all training companies."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,12 +23,14 @@ class Search:
         seed: of every random choice.
         storage: optuna's, or the URL of a database, so that a search goes on where it was broken off, and what one
             candidate found need not be looked for again by another; None keeps nothing.
+        on_study: called whenever a study is at its end.
     """
 
     trials: int
     cutoff: int
     seed: int
     storage: str | BaseStorage | None = None
+    on_study: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
