@@ -35,13 +35,14 @@ def spark(tmp_path_factory):
     settings = (
         "spark.sql.shuffle.partitions: 2",
         "spark.ui.enabled: false",
-        "spark.sql.codegen.wholeStage: false",
-        "spark.sql.codegen.factoryMode: NO_CODEGEN",
-        "spark.sql.adaptive.enabled: false",
         "spark.ui.showConsoleProgress: false",
         f"spark.sql.warehouse.dir: '{warehouse.as_uri()}'",
         "spark.databricks.delta.snapshotPartitions: 2",
-        "spark.driver.extraJavaOptions: '-XX:TieredStopAtLevel=1'",  # to compile more costs more than tests win back
+        # to compile, or to plan anew, costs more than tests win back; the jobs in processes of their own do both
+        "spark.sql.codegen.wholeStage: false",
+        "spark.sql.codegen.factoryMode: NO_CODEGEN",
+        "spark.sql.adaptive.enabled: false",
+        "spark.driver.extraJavaOptions: '-XX:TieredStopAtLevel=1'",
     )
     config = load_config(overrides=["spark.master=local[2]", f"spark.settings={{{', '.join(settings)}}}"])
     with FileLock(tmp_path_factory.getbasetemp().parent / "first_start.lock"):  # it may fetch jars, once for all
