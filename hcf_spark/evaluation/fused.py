@@ -32,7 +32,7 @@ BASE = ("offset", "dropout")
 
 _FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity", "text_knn")}
 _ERRORS_OF_A_PART = 1.0
-_ERRORS_OF_THE_GUARD = 1.0
+_ERRORS_OF_THE_GUARD, _ERRORS_OF_THE_HARDEST = 1.0, 2.0
 _FIRST_SHARE, _NEXT_SHARE = 0.3, 4.0
 
 _STRENGTH = FloatDistribution(0.03, 100, log=True)
@@ -52,6 +52,15 @@ class _Found:
     tried: Sequence[tuple[Settings, float]]
 
 
+@dataclass(frozen=True)
+class _Step:
+    """A model that the guard may climb to, and by how many standard errors it has to be better than the one before."""
+
+    settings: Settings
+    model: Model
+    errors: float
+
+
 class FusedCandidate:
     """Own parts for each regime: a base in closed form, to which models that see other things are added.
 
@@ -60,7 +69,7 @@ class FusedCandidate:
     neighbours' settings are those of the best text neighbours; strengths start where EASE with text ended. The guard
     climbs in each regime from popularity to the rival that is the hardest as a rule (EASE with text and iALS when warm,
     the text's neighbours when cold), to the hardest on these data, and on to the own model, each step only if its
-    paired gain in validation NDCG@K is above one standard error.
+    paired gain in validation NDCG@K is above one standard error; two for the hardest, which is picked from all.
 
     Args:
         rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text`` and, but for the
@@ -97,13 +106,15 @@ class FusedCandidate:
             holdout = getattr(validation, regime)
             own = self._add(regime, base, models, holdout, search)
             tried[regime] = own.tried
-            names = dict.fromkeys([*_FIRST_STEPS[regime], _hardest(found, regime)])
-            rivals = [{"model": name, **best[name][regime]} for name in names]
-            steps = [
-                *((rival, self._fit_part(regime, inner, rival, search.seed)) for rival in rivals),
-                (own.settings, own.model),
-            ]
-            settings[regime], parts[regime] = _climb(steps, holdout, search.cutoff)
+            errors = dict.fromkeys(_FIRST_STEPS[regime], _ERRORS_OF_THE_GUARD)
+            errors.setdefault(_hardest(found, regime), _ERRORS_OF_THE_HARDEST)
+            steps = []
+            for name in errors:
+                rival = {"model": name, **best[name][regime]}
+                steps.append(_Step(rival, self._fit_part(regime, inner, rival, search.seed), errors[name]))
+            steps.append(_Step(own.settings, own.model, _ERRORS_OF_THE_GUARD))
+            kept = _climb(steps, holdout, search.cutoff)
+            settings[regime], parts[regime] = kept.settings, kept.model
         return Choice(settings, Fused.of_parts(**parts, train=inner, seed=search.seed), _pair_trials(tried))
 
     def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
@@ -195,12 +206,12 @@ def _hardest(found: Mapping[str, Sequence[Trial]], regime: str) -> str:
     return max(found, key=lambda name: max(getattr(trial, regime) for trial in found[name]))
 
 
-def _climb(steps: Sequence[tuple[Settings, Model]], holdout: Holdout, cutoff: int) -> tuple[Settings, Model]:
+def _climb(steps: Sequence[_Step], holdout: Holdout, cutoff: int) -> _Step:
     """The last of the steps that is better than the one kept before it."""
-    kept, best = steps[0], company_ndcg(steps[0][1], holdout, cutoff)
+    kept, best = steps[0], company_ndcg(steps[0].model, holdout, cutoff)
     for step in steps[1:]:
-        ndcg = company_ndcg(step[1], holdout, cutoff)
-        if is_above(ndcg, best, _ERRORS_OF_THE_GUARD):
+        ndcg = company_ndcg(step.model, holdout, cutoff)
+        if is_above(ndcg, best, step.errors):
             kept, best = step, ndcg
     return kept
 
