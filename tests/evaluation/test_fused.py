@@ -9,8 +9,11 @@ from worlds import checkerboard, random_world, telling_world
 
 from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
-from hcf_spark.evaluation.evaluate import mean_ndcg
+from hcf_spark.evaluation.evaluate import company_ndcg, mean_ndcg
 from hcf_spark.evaluation.fused import OWN, FusedCandidate
+from hcf_spark.evaluation.mixing import is_above
+from hcf_spark.evaluation.model_result import REGIMES
+from hcf_spark.evaluation.search import SearchCandidate
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.ranking import top_k
 from hcf_spark.models.store import load_model, save_model
@@ -56,13 +59,40 @@ def test_where_nothing_can_be_learnt_popularity_is_kept(choice, world):
     assert mean_ndcg(choice.model, world[1].cold, 5) == mean_ndcg(popularity, world[1].cold, 5)
 
 
-def test_the_hardest_rival_is_kept_where_it_is_not_beaten(candidate):
+def test_no_rival_is_clearly_better(candidate):
+    """On validation, by two standard errors, though the rivals are more than one and the best of them is looked for."""
     train, holdouts = telling_world(0)
     choice = candidate.tune(train, holdouts, SEARCH)
     for regime in ("warm", "cold"):
-        found = {name: rival.search(train, holdouts, SEARCH) for name, rival in RIVALS.items()}
-        best = max(getattr(trial, regime) for trials in found.values() for trial in trials)
-        assert mean_ndcg(choice.model, getattr(holdouts, regime), 5) >= best
+        holdout = getattr(holdouts, regime)
+        kept = company_ndcg(choice.model, holdout, 5)
+        for name, rival in RIVALS.items():
+            model = rival.fit(train, dict.fromkeys(REGIMES, choose(rival, train, holdouts, regime)), 0)
+            assert not is_above(company_ndcg(model, holdout, 5), kept, 2.0), name
+
+
+def choose(rival, train, holdouts, regime):
+    return max(rival.search(train, holdouts, SEARCH), key=lambda trial: getattr(trial, regime)).settings
+
+
+def test_a_rival_that_is_clearly_better_is_kept():
+    """Here it knows what the others cannot know."""
+    train, holdouts = telling_world(0)
+    unreachable = SearchCandidate("unreachable", lambda train, seed: lambda: Oracle(holdouts.warm), {}, {})
+    choice = FusedCandidate({**RIVALS, "unreachable": unreachable}, NETWORK).tune(train, holdouts, SEARCH)
+    assert choice.settings["warm"] == {"model": "unreachable"}
+    assert choice.settings["cold"]["model"] != "unreachable"
+
+
+class Oracle:
+    """What is hidden from known companies; nothing of others."""
+
+    def __init__(self, holdout):
+        self.hidden = dict(zip(holdout.companies.index.tolist(), holdout.hidden.toarray(), strict=True))
+
+    def score(self, companies):
+        nothing = np.zeros(companies.known.shape[1], np.float32)
+        return np.stack([self.hidden.get(index, nothing) for index in companies.index.tolist()])
 
 
 def test_as_many_trials_as_a_rival(choice):
