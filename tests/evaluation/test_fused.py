@@ -87,6 +87,8 @@ def test_a_rival_that_is_clearly_better_is_kept():
 class Oracle:
     """What is hidden from known companies; nothing of others."""
 
+    name = "unreachable"
+
     def __init__(self, holdout):
         self.hidden = dict(zip(holdout.companies.index.tolist(), holdout.hidden.toarray(), strict=True))
 
