@@ -50,9 +50,9 @@ def head_products(known: sp.csr_matrix, model: str, n_matrices: int) -> Head:
 
 
 def _require_memory(gigabytes: float, model: str, size: int, n_products: int) -> None:
-    import psutil  # here: a served model does without
+    from hcf_spark.models.free_memory import free_memory  # here: a served model does without psutil
 
-    free = psutil.virtual_memory().available / _GB
+    free = free_memory() / _GB
     if gigabytes > free:
         raise TrainingError(
             f"{model}: the closed form of {size} of {n_products} products needs about {gigabytes:.1f} GB of memory, "

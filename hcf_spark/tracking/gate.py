@@ -10,7 +10,7 @@ import numpy as np
 from mlflow.tracking import MlflowClient
 
 from hcf_spark.errors import RegistryError
-from hcf_spark.tracking.registry import CHAMPION, find_alias, require_alias
+from hcf_spark.tracking.registry import CHAMPION, find_alias, has_version, require_alias
 
 logger = logging.getLogger(__name__)
 
@@ -111,12 +111,17 @@ def roll_back(name: str) -> tuple[str, str]:
         The version that was champion, and the one that is now.
 
     Raises:
-        RegistryError: there is no champion, or none before it.
+        RegistryError: there is no champion, or none before it that is still there.
     """
     version = require_alias(name, CHAMPION)
     before = MlflowClient().get_model_version(name, version).tags.get(_BEFORE_TAG)
     if before is None:
         raise RegistryError(f"model {name}: no version was champion before version {version}; nothing was changed")
+    if not has_version(name, before):
+        raise RegistryError(
+            f"model {name}: version {before}, the champion before version {version}, has been deleted; "
+            f"nothing was changed: give the alias {CHAMPION} to another version in MLflow"
+        )
     MlflowClient().set_registered_model_alias(name, CHAMPION, before)
     logger.info("%s: version %s is the champion again in place of %s", name, before, version)
     return version, before

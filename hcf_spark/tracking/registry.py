@@ -140,6 +140,16 @@ def find_alias(name: str, alias: str) -> str | None:
         return None
 
 
+def has_version(name: str, version: str) -> bool:
+    """Whether a version is in the registry."""
+    try:
+        return MlflowClient().get_model_version(name, version) is not None
+    except MlflowException as error:
+        if error.error_code not in _NOT_THERE:
+            raise
+        return False
+
+
 def require_alias(name: str, alias: str) -> str:
     """The version that an alias points to.
 

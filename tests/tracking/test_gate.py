@@ -110,6 +110,14 @@ def test_rolling_back_gives_the_alias_to_the_one_before(judge, name):
     assert champion(name) == "1"
 
 
+def test_rolling_back_to_a_version_that_was_deleted_changes_nothing(judge, name):
+    judge(SOUND), judge(SOUND)
+    MlflowClient().delete_model_version(name, "1")
+    with pytest.raises(RegistryError, match="version 1, the champion before version 2, has been deleted"):
+        roll_back(name)
+    assert champion(name) == "2"
+
+
 def test_after_rolling_back_the_next_version_is_measured_by_the_old_one(judge, name):
     judge(SOUND), judge(SOUND)
     roll_back(name)
