@@ -14,7 +14,7 @@ demo: environment
 		$(if $(DATA),--set input.source=csv --set input.folder="$(DATA)") $(if $(CONF),--conf "$(CONF)")
 
 test: environment lint
-	@$(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: environment
 	@$(ENV)/bin/ruff check . && $(ENV)/bin/ruff format --check .

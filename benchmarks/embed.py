@@ -182,6 +182,7 @@ def run_again(tables: Tables, companies: DataFrame, spec: EncoderSpec, config: C
         "changed": len(chosen),
         "encoded_changed": changed.n_encoded,
         "seconds_changed": changed.seconds,
+        "token_ratio_changed": changed.effort.tokens / first.effort.tokens,
         "model_time_ratio_changed": changed.effort.model_seconds / first.effort.model_seconds,
     }
 
