@@ -189,6 +189,7 @@ class MlflowSettings(_Settings):
     model_name: str
     include_encoder: bool
     directory_companies: CountOrZero
+    reference_companies: Count
     gate: Annotated[Literal["off", "dry_run", "on"], BeforeValidator(_name_yaml_booleans)]
 
 

@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from hcf_spark.company_map import make_company_map
 from hcf_spark.config import Config
 from hcf_spark.errors import ConfigError
+from hcf_spark.evaluation.challenge import NdcgByRegime
 from hcf_spark.evaluation.harness import HarnessResult
 from hcf_spark.experiment import judge, load_snapshot, make_candidates
 from hcf_spark.launch import DistributedCandidate
@@ -23,7 +24,7 @@ from hcf_spark.log import timed
 from hcf_spark.models.base import Model
 from hcf_spark.models.directory import Directory
 from hcf_spark.models.package import About, ModelPackage
-from hcf_spark.promotion import make_checks, make_sample, rotate_to_champion
+from hcf_spark.promotion import limit_companies, make_checks, make_sample, rotate_to_champion
 from hcf_spark.report.data import ReportData, RunFacts
 from hcf_spark.report.page import render_plots, render_report
 from hcf_spark.spark import look
@@ -99,7 +100,9 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
         package = _make_package(tables, config, result, spec, manifest)
         lineage = _lineage(tables, config)
         champion = load_champion(config.mlflow.model_name, lineage, package, work / registry.CHAMPION)
-        model, drift = package.model, None
+        limit, cutoff = config.mlflow.reference_companies, config.evaluation.cutoff
+        model, served = limit_companies(package.model, result, snapshot.test, limit, cutoff, config.seed)
+        drift = None
         if champion is not None:
             model, drift = rotate_to_champion(model, champion.model, snapshot.full, config.seed)
         package = package.with_model(model, _make_directory(model, snapshot, config))
@@ -107,7 +110,7 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
             version = _register(config, package, spec, work / registry.PACKAGE)
         if drift is not None:
             registry.note_drift(config.mlflow.model_name, version, champion.version, drift)
-        verdict = _pass_gate(tables, config, version, lineage, result, package, champion, snapshot)
+        verdict = _pass_gate(tables, config, version, lineage, result, served, package, champion, snapshot)
         aliases = [registry.CHALLENGER, *([registry.CHAMPION] if verdict.promoted else [])]
         metrics["model"] = {
             "name": config.mlflow.model_name,
@@ -195,6 +198,7 @@ def _pass_gate(
     version: str,
     lineage: str,
     result: HarnessResult,
+    served: NdcgByRegime,
     package: ModelPackage,
     champion: Champion | None,
     snapshot: Snapshot,
@@ -204,7 +208,9 @@ def _pass_gate(
         with timed(logger, f"checking version {version}"):
             sample = make_sample(tables, config, package, snapshot)
             cutoff = config.evaluation.cutoff
-            checks = make_checks(name, version, result, package, champion, snapshot, sample, cutoff, config.seed)
+            checks = make_checks(
+                name, version, result, served, package, champion, snapshot, sample, cutoff, config.seed
+            )
     return run_gate(config.mlflow.gate, name, version, lineage, checks)
 
 

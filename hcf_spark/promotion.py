@@ -6,12 +6,12 @@ import numpy as np
 
 from hcf_spark.config import Config
 from hcf_spark.evaluation.blocks import embed_by_blocks
-from hcf_spark.evaluation.challenge import gain_over_champion
-from hcf_spark.evaluation.comparison import compare
+from hcf_spark.evaluation.challenge import NdcgByRegime, gain_over, ndcg_by_regime
 from hcf_spark.evaluation.harness import REGIMES, HarnessResult
 from hcf_spark.models.base import Model
-from hcf_spark.models.companies import Companies
+from hcf_spark.models.companies import Companies, Regimes
 from hcf_spark.models.package import ModelPackage
+from hcf_spark.models.references import limit_references
 from hcf_spark.models.rotated import Drift, Rotated, fit_rotation
 from hcf_spark.models.translated import Translated
 from hcf_spark.spark import look
@@ -19,6 +19,7 @@ from hcf_spark.spark.tables import Tables
 from hcf_spark.tracking.champion import Champion
 from hcf_spark.tracking.gate import Check, check_finite, check_not_worse
 from hcf_spark.tracking.load_check import Sample, check_load
+from hcf_spark.tracking.run import log_metrics
 from hcf_spark.train.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,37 @@ def rotate_to_champion(model: Model, champion: Translated, train: Companies, see
     return Rotated(model, rotation), drift
 
 
+def limit_companies(
+    model: Model, result: HarnessResult, test: Regimes, limit: int, cutoff: int, seed: int
+) -> tuple[Model, NdcgByRegime]:
+    """The champion as it will be served, with at most ``limit`` companies to compare others with, and its NDCG@K.
+
+    What the limit costs is logged with the active run: ``reference.warm_ndcg``, ``reference.cold_ndcg``, the change on
+    test, and ``reference.companies``.
+
+    Args:
+        model: the champion of ``result``.
+        result: of the harness.
+        test: that it was judged on.
+        limit: companies in each reference.
+        cutoff: K.
+        seed: of the draw.
+    """
+    whole = {regime: _ndcg(result, result.champion, regime, cutoff) for regime in REGIMES}
+    limited = limit_references(model, limit, seed)
+    if limited is model:
+        return model, whole
+    served = ndcg_by_regime(limited, test, cutoff)
+    changes = {f"{regime}_ndcg": float((served[regime] - whole[regime]).mean()) for regime in REGIMES}
+    log_metrics({**changes, "companies": limit}, "reference")
+    logger.info(
+        "the registered model compares with %s companies (mlflow.reference_companies): NDCG on test, warm %+.4f, "
+        "cold %+.4f",
+        f"{limit:,}", changes["warm_ndcg"], changes["cold_ndcg"],
+    )  # fmt: skip
+    return limited, served
+
+
 def make_sample(tables: Tables, config: Config, package: ModelPackage, snapshot: Snapshot) -> Sample:
     """A few test companies of each regime, drawn by seed, as a user has them, with the scores of the job; runs jobs.
 
@@ -83,6 +115,7 @@ def make_checks(
     name: str,
     version: str,
     result: HarnessResult,
+    served: NdcgByRegime,
     package: ModelPackage,
     champion: Champion | None,
     snapshot: Snapshot,
@@ -98,6 +131,7 @@ def make_checks(
         name: of the registered model.
         version: the challenger.
         result: of the harness that chose it.
+        served: NDCG@K of the challenger on test, of ``limit_companies``.
         package: what was registered.
         champion: the present one; None where there is none to be measured by.
         snapshot: what it was judged on.
@@ -105,13 +139,13 @@ def make_checks(
         cutoff: K of NDCG@K.
         seed: of the paired bootstrap.
     """
-    checks = [
-        check_not_worse("baseline", rival, regime, _gain_over(rival, result, regime, f"ndcg_at_{cutoff}", seed))
-        for regime, rival in result.baselines.items()
-        if rival is not None
-    ]
+    checks = []
+    if None not in result.baselines.values():
+        rivals = {regime: _ndcg(result, rival, regime, cutoff) for regime, rival in result.baselines.items()}
+        gains = gain_over(rivals, served, seed)
+        checks += [check_not_worse("baseline", result.baselines[regime], regime, gains[regime]) for regime in REGIMES]
     if champion is not None:
-        gains = gain_over_champion(result.models[result.champion], champion.model, snapshot.test, cutoff, seed)
+        gains = gain_over(ndcg_by_regime(champion.model, snapshot.test, cutoff), served, seed)
         checks += [check_not_worse("champion", champion.version, regime, gain) for regime, gain in gains.items()]
     judged = [_embed(package.model, getattr(snapshot.test, regime).companies) for regime in REGIMES]
     return [*checks, check_finite(np.vstack(judged)), check_load(name, version, sample)]
@@ -122,8 +156,5 @@ def _embed(model: Model, companies: Companies) -> np.ndarray:
     return np.vstack([model.embed(companies.take(slice(start, start + _ROWS))) for start in starts])
 
 
-def _gain_over(rival: str, result: HarnessResult, regime: str, metric: str, seed: int) -> dict[str, float]:
-    figures = {
-        name: {metric: getattr(result.models[name], regime).per_company[metric]} for name in (result.champion, rival)
-    }
-    return compare(figures, rival, seed)[result.champion]["over_baseline"][metric]
+def _ndcg(result: HarnessResult, model: str, regime: str, cutoff: int) -> np.ndarray:
+    return getattr(result.models[model], regime).per_company[f"ndcg_at_{cutoff}"]

@@ -1,13 +1,16 @@
 """Rotation to the champion, and the checks that the gate is given; no Spark, no registry."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from worlds import fit_first, random_world, telling_world
 
+from hcf_spark.evaluation.challenge import ndcg_by_regime
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.package import About, ModelPackage
 from hcf_spark.models.translated import Translated
-from hcf_spark.promotion import rotate_to_champion
+from hcf_spark.promotion import limit_companies, rotate_to_champion
 
 ABOUT = About(
     text_columns=("description",), encoder={}, encoder_id="tiny@1", text_dimension=5, snapshot_id="abc", top_k=3
@@ -52,3 +55,37 @@ def test_without_common_companies_the_model_stays_as_it_is(train):
     model = fit_first(CLOSED_FORM["ease_text"], train)
     strangers = champion_of(model, ["x", "y"], [f"c{company}" for company in range(60)])
     assert rotate_to_champion(model, strangers, train, seed=0) == (model, None)
+
+
+def judged(model, holdouts):
+    """What ``limit_companies`` reads of a harness's result."""
+    values = ndcg_by_regime(model, holdouts, 5)
+    parts = {regime: SimpleNamespace(per_company={"ndcg_at_5": ndcg}) for regime, ndcg in values.items()}
+    return SimpleNamespace(champion="it", models={"it": SimpleNamespace(**parts)})
+
+
+@pytest.fixture
+def logged(monkeypatch):
+    logged = {}
+    monkeypatch.setattr("hcf_spark.promotion.log_metrics", lambda metrics, group: logged.update({group: metrics}))
+    return logged
+
+
+def test_a_model_within_the_limit_is_served_as_it_is(logged):
+    train, holdouts = telling_world(0)
+    model = fit_first(CLOSED_FORM["text_knn"], train)
+    served, ndcg = limit_companies(model, judged(model, holdouts), holdouts, limit=400, cutoff=5, seed=0)
+    assert served is model
+    assert (ndcg["cold"] == ndcg_by_regime(model, holdouts, 5)["cold"]).all()
+    assert not logged
+
+
+def test_what_fewer_companies_to_compare_with_cost_is_logged_and_judged(logged):
+    train, holdouts = telling_world(0)
+    model = fit_first(CLOSED_FORM["text_knn"], train)
+    served, ndcg = limit_companies(model, judged(model, holdouts), holdouts, limit=20, cutoff=5, seed=0)
+    assert len(served.neighbours.reference) == 20
+    whole = ndcg_by_regime(model, holdouts, 5)
+    assert ndcg["cold"].mean() < whole["cold"].mean() - 0.02
+    assert logged["reference"]["companies"] == 20
+    assert logged["reference"]["cold_ndcg"] == pytest.approx(ndcg["cold"].mean() - whole["cold"].mean())

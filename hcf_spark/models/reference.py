@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -26,11 +26,13 @@ class BaseReference(ABC):
         known: X, (C, P) float32 CSR.
         index: (C,) int64, their ``company_idx``; a company is not its own neighbour.
         shares: (P,) float32, share of them that use each product; stands in where no neighbour uses any.
+        unit: (C, n) float32, dense or CSR, what their texts are compared by, a row each.
     """
 
     known: sp.csr_matrix
     index: np.ndarray
     shares: np.ndarray
+    unit: np.ndarray | sp.csr_matrix
 
     @classmethod
     @abstractmethod
@@ -47,6 +49,10 @@ class BaseReference(ABC):
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Those at ``rows`` alone, what was learnt of all left as it is."""
+        return replace(self, known=self.known[rows], index=self.index[rows], unit=self.unit[rows])
 
     def product_cosines(self, companies: Companies) -> np.ndarray:
         """(B, C) float32 cosines of the rows of known products; 0 where one of the two has none."""
