@@ -32,6 +32,8 @@ QUESTIONS = pd.DataFrame(
         "product_id": ["p2", "p4", "no such", None],
     }
 )
+SCHEMA = "place int, company_id string, description string, products array<string>, product_id string"
+ROWS = [(place, *row) for place, row in enumerate(QUESTIONS.itertuples(index=False, name=None))]
 ANSWER = (
     "struct<product_ids:array<string>,scores:array<double>,based_on:string,unknown_products:array<string>,"
     "reasons:array<string>,contributions:array<array<struct<kind:string,name:string,share:double>>>,"
@@ -142,14 +144,27 @@ def test_over_http_as_in_python(loaded, server, task):
 def test_as_a_spark_column_as_in_python(loaded, model_uri, spark, task):
     params = {"task": task, "top_k": 4, "with_reasons": True}
     expected = records(loaded.predict(QUESTIONS, params=params))
-    schema = "place int, company_id string, description string, products array<string>, product_id string"
-    rows = [(place, *row) for place, row in enumerate(QUESTIONS.itertuples(index=False, name=None))]
     answer = mlflow.pyfunc.spark_udf(spark, model_uri, env_manager="local", params=params)
-    asked = spark.createDataFrame(rows, schema).repartition(2)
+    asked = spark.createDataFrame(ROWS, SCHEMA).repartition(2)
     answered = asked.select("place", answer(F.struct(*QUESTIONS.columns)).alias("answer"))
     found = [row.answer.asDict(recursive=True) for row in sorted(answered.collect())]
     assert_same(found, expected)
     assert answered.schema["answer"].dataType.simpleString() == ANSWER
+
+
+@pytest.mark.spark
+@pytest.mark.distributed
+def test_as_a_spark_column_on_a_cluster_as_in_python(loaded, model_uri, tmp_path):
+    params = {"task": "products", "top_k": 4, "with_reasons": True}
+    expected = records(loaded.predict(QUESTIONS, params=params))
+    (tmp_path / "question.json").write_text(json.dumps({"schema": SCHEMA, "rows": ROWS, "params": params}))
+    script = Path(__file__).parent.parent / "distributed" / "ask_on_cluster.py"
+    command = [sys.executable, script, mlflow.get_tracking_uri(), model_uri, tmp_path / "question.json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    answer = json.loads((tmp_path / "answer.json").read_text())
+    assert_same(answer["rows"], expected)
+    assert answer["type"] == ANSWER
 
 
 RECORDS = [{"description": "we sell data"}]
