@@ -1,6 +1,8 @@
 """Models applied to so many companies at a time that memory stays bounded, whatever the number of companies."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Self
 
 import numpy as np
 
@@ -12,13 +14,15 @@ from hcf_spark.models.ranking import csr_rows
 _CELLS = 4_000_000
 _CELLS_KEPT = 100_000_000
 
+Blocks = Iterator[tuple[Holdout, np.ndarray]]
+
 
 def _row_blocks(companies: Companies) -> Iterator[slice]:
     rows = max(1, _CELLS // companies.known.shape[1])
     return (slice(start, start + rows) for start in range(0, len(companies), rows))
 
 
-def score_blocks(model: Model, holdout: Holdout) -> Iterator[tuple[Holdout, np.ndarray]]:
+def score_blocks(model: Model, holdout: Holdout) -> Blocks:
     """Blocks of the holdout, each with its (B, P) float32 scores, -inf at known products.
 
     Raises:
@@ -34,23 +38,45 @@ def score_blocks(model: Model, holdout: Holdout) -> Iterator[tuple[Holdout, np.n
 
 
 class ScoredHoldout:
-    """A model's scores of a holdout, to be gone through more than once.
+    """Scores of a holdout, to be gone through more than once.
 
-    Each pass gives the blocks of ``score_blocks``, to be left as they are. They are worked out once and kept where all
+    Each pass gives blocks as of ``score_blocks``, to be left as they are. They are worked out once and kept where all
     of them take 400 MB at most, else worked out again on each pass.
+
+    Args:
+        holdout: the companies.
+        make_blocks: works the blocks out.
 
     Raises:
         TrainingError: a score is not finite.
     """
 
-    def __init__(self, model: Model, holdout: Holdout) -> None:
+    def __init__(self, holdout: Holdout, make_blocks: Callable[[], Blocks]) -> None:
         self.holdout = holdout
-        self._model = model
+        self._make_blocks = make_blocks
         fits = holdout.hidden.shape[0] * holdout.hidden.shape[1] <= _CELLS_KEPT
-        self._kept = list(score_blocks(model, holdout)) if fits else None
+        self._kept = list(make_blocks()) if fits else None
 
-    def __iter__(self) -> Iterator[tuple[Holdout, np.ndarray]]:
-        return score_blocks(self._model, self.holdout) if self._kept is None else iter(self._kept)
+    @classmethod
+    def of(cls, model: Model, holdout: Holdout) -> Self:
+        """Scored by a model."""
+        return cls(holdout, partial(score_blocks, model, holdout))
+
+    def map(self, function: Callable[[np.ndarray, Companies], np.ndarray]) -> Self:
+        """With other scores made from these, but at known products."""
+        return type(self)(self.holdout, lambda: (self._mapped(function, *each) for each in self))
+
+    def __iter__(self) -> Blocks:
+        return self._make_blocks() if self._kept is None else iter(self._kept)
+
+    @staticmethod
+    def _mapped(
+        function: Callable[[np.ndarray, Companies], np.ndarray], block: Holdout, scores: np.ndarray
+    ) -> tuple[Holdout, np.ndarray]:
+        known = block.companies.known
+        mapped = function(scores, block.companies)
+        mapped[csr_rows(known), known.indices] = -np.inf
+        return block, mapped
 
 
 def embed_by_blocks(model: Model, companies: Companies) -> np.ndarray:

@@ -12,7 +12,7 @@ from hcf_spark.errors import DataError
 from hcf_spark.evaluation.blocks import ScoredHoldout, score_blocks
 from hcf_spark.evaluation.companies_for_products import evaluate_companies
 from hcf_spark.models.base import Model
-from hcf_spark.models.calibrated import Calibrated, ForProducts, RowCalibration, row_features, standardised
+from hcf_spark.models.calibrated import Calibrated, RowCalibration, row_features, standardised
 from hcf_spark.models.companies import Holdout, Regimes
 from hcf_spark.models.ranking import csr_rows
 
@@ -33,11 +33,11 @@ def calibrate(inner: Model, validation: Regimes, cutoff: int, seed: int) -> Call
         seed: of the cells drawn.
     """
     warm, cold = (_fit(inner, holdout, seed) for holdout in (validation.warm, validation.cold))
-    some = _some(validation.warm)
+    scored = ScoredHoldout.of(inner, _some(validation.warm))
 
     def ndcg(reach: float) -> float:
-        scored = ScoredHoldout(ForProducts(Calibrated(inner, warm, cold, reach)), some)
-        return evaluate_companies(scored, cutoff).summary[f"ndcg_at_{cutoff}"]
+        for_products = scored.map(Calibrated(inner, warm, cold, reach).for_products)
+        return evaluate_companies(for_products, cutoff).summary[f"ndcg_at_{cutoff}"]
 
     return partial(Calibrated, warm=warm, cold=cold, reach=max(_REACHES, key=ndcg))
 

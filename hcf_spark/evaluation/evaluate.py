@@ -96,7 +96,7 @@ def evaluate(scored: ScoredHoldout, cutoff: int, threshold: float) -> Metrics:
 
 def ndcg_and_threshold(model: Model, holdout: Holdout, cutoff: int) -> tuple[float, float]:
     """What is chosen on validation: NDCG@K, mean over companies, and the score of the best F1 over all cells."""
-    scored = ScoredHoldout(model, holdout)
+    scored = ScoredHoldout.of(model, holdout)
     ranked, hidden_scores = [], []
     for block, scores in scored:
         ranked.append(top_k(scores, cutoff))

@@ -25,7 +25,7 @@ from hcf_spark.evaluation.slices import slice_ranking
 from hcf_spark.evaluation.told_products import slice_told_products
 from hcf_spark.models.base import Model
 from hcf_spark.models.by_regime import ByRegime
-from hcf_spark.models.calibrated import Calibrated, ForProducts
+from hcf_spark.models.calibrated import Calibrated
 from hcf_spark.models.companies import Companies, Regimes
 
 logger = logging.getLogger(__name__)
@@ -193,11 +193,11 @@ def _judge(
     for regime in REGIMES:
         holdout = getattr(test, regime)
         on_validation[regime], threshold = ndcg_and_threshold(fitted.inner, getattr(validation, regime), cutoff)
-        scored = ScoredHoldout(fitted.full, holdout)
+        raw = ScoredHoldout.of(fitted.full.model, holdout)
+        scored = raw.map(fitted.full.probabilities)
         on_test[regime] = evaluate(scored, cutoff, threshold)
-        for_products = ScoredHoldout(ForProducts(fitted.full), holdout)
-        companies[f"companies_{regime}"] = evaluate_companies(for_products, cutoff)
         calibration[regime] = measure_reliability(scored)
+        companies[f"companies_{regime}"] = evaluate_companies(raw.map(fitted.full.for_products), cutoff)
         exposure[regime] = exposure_at_k(on_test[regime].ranked, holdout, full, cutoff)
         slices[regime] = slice_ranking(on_test[regime].ranked, holdout, full, cutoff)
     slices["cold"]["told_products"] = slice_told_products(fitted.full, test.cold, cutoff, search.seed)

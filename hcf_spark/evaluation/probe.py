@@ -1,5 +1,7 @@
 """BPDM, the paper's probe (arXiv 2410.20325): how well do a model's company vectors tell each product?"""
 
+import numpy as np
+
 from hcf_spark.evaluation.blocks import ScoredHoldout, embed_by_blocks
 from hcf_spark.evaluation.evaluate import Metrics, evaluate, mean_ndcg, ndcg_and_threshold
 from hcf_spark.models.base import Model
@@ -31,18 +33,21 @@ def probe(
         test: the warm holdout of ``full``.
         cutoff: K of the ranking metrics.
     """
-    validation = _seen_by(inner_model, validation)
-    fit = TextRidgeStatistics.of(_with_vectors(inner_model, inner)).fit
+    inner_vectors = embed_by_blocks(inner_model, inner)
+    validation = _seen_by(inner_model, validation, inner, inner_vectors)
+    fit = TextRidgeStatistics.of(inner.with_text(inner_vectors)).fit
     some = validation.take(slice(None, None, -(-len(validation) // _JUDGED_FOR_STRENGTH)))
     strength = max(_STRENGTHS, key=lambda strength: mean_ndcg(fit(strength), some, cutoff))
     _, threshold = ndcg_and_threshold(fit(strength), validation, cutoff)
-    ridge = TextRidgeStatistics.of(_with_vectors(full_model, full)).fit(strength)
-    return evaluate(ScoredHoldout(ridge, _seen_by(full_model, test)), cutoff, threshold)
+    vectors = embed_by_blocks(full_model, full)
+    ridge = TextRidgeStatistics.of(full.with_text(vectors)).fit(strength)
+    return evaluate(ScoredHoldout.of(ridge, _seen_by(full_model, test, full, vectors)), cutoff, threshold)
 
 
-def _with_vectors(model: Model, companies: Companies) -> Companies:
-    return companies.with_text(embed_by_blocks(model, companies))
-
-
-def _seen_by(model: Model, holdout: Holdout) -> Holdout:
-    return Holdout(_with_vectors(model, holdout.companies), holdout.hidden)
+def _seen_by(model: Model, holdout: Holdout, train: Companies, vectors: np.ndarray) -> Holdout:
+    """The holdout with company vectors for texts; ``vectors`` are those of ``train``, whose companies it mostly has."""
+    companies, rows_of = holdout.companies, {index: row for row, index in enumerate(train.index.tolist())}
+    rows = np.array([rows_of.get(index, -1) for index in companies.index.tolist()])
+    is_told_the_same = (rows >= 0).all() and not (train.known[rows] != companies.known).nnz
+    vectors = vectors[rows] if is_told_the_same else embed_by_blocks(model, companies)
+    return Holdout(companies.with_text(vectors), holdout.hidden)

@@ -118,14 +118,22 @@ class Calibrated:
 
     def score(self, companies: Companies) -> np.ndarray:
         """(B, P) float32, the probability that the company uses the product."""
-        return self._by_regime(companies, RowCalibration.probabilities)
+        return self.probabilities(self.model.score(companies), companies)
 
     def score_for_products(self, companies: Companies) -> np.ndarray:
         """(B, P) float32, to rank companies for each product by: another order of rows than that of ``score``."""
-        return self._by_regime(companies, partial(RowCalibration.for_products, reach=self.reach))
+        return self.for_products(self.model.score(companies), companies)
 
-    def _by_regime(self, companies: Companies, function: Callable[..., np.ndarray]) -> np.ndarray:
-        scores = np.array(self.model.score(companies), np.float32)
+    def probabilities(self, scores: np.ndarray, companies: Companies) -> np.ndarray:
+        """What ``score`` gives, from (B, P) scores of ``model``."""
+        return self._by_regime(scores, companies, RowCalibration.probabilities)
+
+    def for_products(self, scores: np.ndarray, companies: Companies) -> np.ndarray:
+        """What ``score_for_products`` gives, from (B, P) scores of ``model``."""
+        return self._by_regime(scores, companies, partial(RowCalibration.for_products, reach=self.reach))
+
+    def _by_regime(self, scores: np.ndarray, companies: Companies, function: Callable[..., np.ndarray]) -> np.ndarray:
+        scores = np.array(scores, np.float32)
         is_warm = (companies.known.getnnz(axis=1) > 0) & (self.folds_in | (companies.index >= 0))
         for calibration, rows in ((self.warm, is_warm), (self.cold, ~is_warm)):
             scores[rows] = function(calibration, scores[rows], companies.known[rows])
@@ -143,15 +151,3 @@ class Calibrated:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         warm, cold = (RowCalibration.from_array(arrays[regime]) for regime in ("warm", "cold"))
         return cls(unpack_part(arrays, "model"), warm, cold, arrays["reach"].item())
-
-
-@dataclass(frozen=True)
-class ForProducts:
-    """A model as it ranks companies for each product: its scores are those of ``score_for_products``."""
-
-    name: ClassVar[str] = "for_products"
-    model: Calibrated
-
-    def score(self, companies: Companies) -> np.ndarray:
-        """(B, P) float32, to be read by column."""
-        return self.model.score_for_products(companies)

@@ -26,7 +26,7 @@ def judge(scores, known, hidden, cutoff):
     scores, known, hidden = np.asarray(scores), np.asarray(known), np.asarray(hidden)
     companies = Companies(np.zeros((len(scores), 1), np.float32), sp.csr_matrix(known), np.arange(len(scores)))
     holdout = Holdout(companies, sp.csr_matrix(hidden.astype(np.float32)))
-    return evaluate_companies(ScoredHoldout(Fixed(scores), holdout), cutoff)
+    return evaluate_companies(ScoredHoldout.of(Fixed(scores), holdout), cutoff)
 
 
 @pytest.mark.parametrize("cutoff", [1, 4, 100])

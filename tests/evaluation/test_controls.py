@@ -31,7 +31,7 @@ def over_popularity(name, regime, spoil=None):
     for seed in range(3):
         train, holdouts = telling_world(seed, spoil)
         for model, found in figures.items():
-            scored = ScoredHoldout(fit_first(CLOSED_FORM[model], train), getattr(holdouts, regime))
+            scored = ScoredHoldout.of(fit_first(CLOSED_FORM[model], train), getattr(holdouts, regime))
             found.append(evaluate(scored, 20, threshold=0.5).per_company["ndcg_at_20"])
     pooled = {model: {"ndcg": np.concatenate(found)} for model, found in figures.items()}
     return compare(pooled, "popularity", seed=0)[name]["over_baseline"]["ndcg"]

@@ -32,7 +32,7 @@ class Fixed:
 
 
 def judge(model, holdout, cutoff, threshold=-0.5):
-    return evaluate(ScoredHoldout(model, holdout), cutoff, threshold)
+    return evaluate(ScoredHoldout.of(model, holdout), cutoff, threshold)
 
 
 def test_summary_equals_scikit_learn_over_the_cells_that_are_not_known():
@@ -144,7 +144,7 @@ def test_blocks_change_nothing(kept, monkeypatch):
 
 
 def of_companies(holdout):
-    return evaluate_companies(ScoredHoldout(Fixed(), holdout), 5).summary
+    return evaluate_companies(ScoredHoldout.of(Fixed(), holdout), 5).summary
 
 
 def test_a_model_is_asked_for_its_scores_once(monkeypatch):
@@ -156,7 +156,7 @@ def test_a_model_is_asked_for_its_scores_once(monkeypatch):
             return super().score(companies)
 
     monkeypatch.setattr(blocks, "_CELLS", 8 * 15)
-    scored = ScoredHoldout(Counting(), random_world(0)[1].warm)
+    scored = ScoredHoldout.of(Counting(), random_world(0)[1].warm)
     evaluate(scored, 5, 0.0)
     evaluate_companies(scored, 5)
     assert asked == [8, 8, 4]

@@ -96,7 +96,7 @@ def test_models_are_tuned_on_inner_and_judged_fitted_on_full():
     fitted = Popularity.fit(inner[0])
     calibrated = calibrate(fitted, inner[1], cutoff=5, seed=0)
     ndcg, threshold = ndcg_and_threshold(calibrated(fitted), inner[1].cold, 5)
-    expected = evaluate(ScoredHoldout(calibrated(Popularity.fit(full[0])), full[1].cold), 5, threshold)
+    expected = evaluate(ScoredHoldout.of(calibrated(Popularity.fit(full[0])), full[1].cold), 5, threshold)
     assert result.models["popularity"].validation["cold"] == ndcg
     assert result.models["popularity"].cold.summary == expected.summary
     assert (result.champion_model.model.shares == Popularity.fit(full[0]).shares).all()

@@ -35,7 +35,7 @@ def test_vectors_that_tell_nothing_give_popularity():
     popularity = Popularity.fit(train)
     found = probe(popularity, train, holdouts.warm, popularity, train, holdouts.warm, cutoff=5).summary
     _, threshold = ndcg_and_threshold(popularity, holdouts.warm, 5)
-    assert found == evaluate(ScoredHoldout(popularity, holdouts.warm), 5, threshold).summary
+    assert found == evaluate(ScoredHoldout.of(popularity, holdouts.warm), 5, threshold).summary
 
 
 def test_the_test_set_changes_neither_the_ridge_nor_the_threshold(monkeypatch):

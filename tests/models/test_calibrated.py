@@ -46,7 +46,7 @@ def test_probabilities_keep_the_order_of_each_row_and_come_true_on_other_compani
         assert ((after >= 0) & (after <= 1)).all()
     assert (model.embed(train) == raw.embed(train)).all()
     _, others = telling_world(1)
-    found = measure_reliability(ScoredHoldout(model, others.cold))
+    found = measure_reliability(ScoredHoldout.of(model, others.cold))
     assert found["error"] < 0.03
     assert sum(each["cells"] for each in found["bins"]) == others.cold.hidden.shape[0] * others.cold.hidden.shape[1]
 
