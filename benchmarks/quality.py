@@ -1,4 +1,4 @@
-"""Every model on one data set, tuned alike, over several splits: the tables of results in README.
+"""Every model on one data set, tuned alike, over several splits: the results in README and docs/results.md.
 
 make benchmark NAME=quality [DATA=folder] [CONF=file] [OUT=file]
 """

@@ -88,4 +88,4 @@ def _local_database(storage: Path, folder: Path) -> dict[str, Any]:
         shutil.copyfile(local, half)
         half.replace(storage)
 
-    return {"storage": f"sqlite:///{local}", "on_study": keep}
+    return {"storage": f"sqlite:///{local}", "on_trial": keep}

@@ -5,9 +5,10 @@ import logging
 import numpy as np
 
 from hcf_spark.config import Config
-from hcf_spark.evaluation.blocks import embed_by_blocks
+from hcf_spark.evaluation.blocks import ScoredHoldout, embed_by_blocks
 from hcf_spark.evaluation.challenge import NdcgByRegime, gain_over, ndcg_by_regime
 from hcf_spark.evaluation.harness import REGIMES, HarnessResult
+from hcf_spark.evaluation.reliability import measure_reliability
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Companies, Regimes
 from hcf_spark.models.package import ModelPackage
@@ -60,8 +61,8 @@ def limit_companies(
 ) -> tuple[Model, NdcgByRegime]:
     """The champion as it will be served, with at most ``limit`` companies to compare others with, and its NDCG@K.
 
-    What the limit costs is logged with the active run: ``reference.warm_ndcg``, ``reference.cold_ndcg``, the change on
-    test, and ``reference.companies``.
+    What the limit costs is logged with the active run: by regime ``reference.warm_ndcg``, the change on test, and
+    ``reference.warm_calibration_error``, since probabilities were calibrated without the limit.
 
     Args:
         model: the champion of ``result``.
@@ -77,7 +78,11 @@ def limit_companies(
         return model, whole
     served = ndcg_by_regime(limited, test, cutoff)
     changes = {f"{regime}_ndcg": float((served[regime] - whole[regime]).mean()) for regime in REGIMES}
-    log_metrics({**changes, "companies": limit}, "reference")
+    errors = {
+        f"{regime}_calibration_error": measure_reliability(ScoredHoldout.of(limited, getattr(test, regime)))["error"]
+        for regime in REGIMES
+    }
+    log_metrics({**changes, **errors, "companies": limit}, "reference")
     logger.info(
         "the registered model compares with %s companies (mlflow.reference_companies): NDCG on test, warm %+.4f, "
         "cold %+.4f",

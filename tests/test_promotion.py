@@ -10,7 +10,8 @@ from hcf_spark.evaluation.challenge import ndcg_by_regime
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.package import About, ModelPackage
 from hcf_spark.models.translated import Translated
-from hcf_spark.promotion import limit_companies, rotate_to_champion
+from hcf_spark.promotion import limit_companies, make_checks, rotate_to_champion
+from hcf_spark.tracking.gate import Check
 
 ABOUT = About(
     text_columns=("description",), encoder={}, encoder_id="tiny@1", text_dimension=5, snapshot_id="abc", top_k=3
@@ -88,4 +89,21 @@ def test_what_fewer_companies_to_compare_with_cost_is_logged_and_judged(logged):
     whole = ndcg_by_regime(model, holdouts, 5)
     assert ndcg["cold"].mean() < whole["cold"].mean() - 0.02
     assert logged["reference"]["companies"] == 20
+    assert 0 < logged["reference"]["cold_calibration_error"] < 1
     assert logged["reference"]["cold_ndcg"] == pytest.approx(ndcg["cold"].mean() - whole["cold"].mean())
+
+
+@pytest.mark.parametrize("limit", [400, 20])
+def test_the_gate_judges_what_is_served(logged, monkeypatch, limit):
+    """With few companies to compare with it is worse than it was itself, its own baseline here."""
+    train, holdouts = telling_world(0)
+    model = fit_first(CLOSED_FORM["text_knn"], train)
+    result = judged(model, holdouts)
+    result.baselines = {"warm": "it", "cold": "it"}
+    served, ndcg = limit_companies(model, result, holdouts, limit, cutoff=5, seed=0)
+    package = ModelPackage(served, [], [], [], ABOUT)
+    monkeypatch.setattr("hcf_spark.promotion.check_load", lambda *_: Check("load", {}, None))
+    snapshot = SimpleNamespace(test=holdouts)
+    checks = make_checks("it", "1", result, ndcg, package, None, snapshot, None, cutoff=5, seed=0)
+    assert [check.name for check in checks] == ["baseline_warm", "baseline_cold", "vectors", "load"]
+    assert (checks[1].problem is None) == (limit == 400)

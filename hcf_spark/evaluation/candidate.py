@@ -23,14 +23,14 @@ class Search:
         seed: of every random choice.
         storage: optuna's, or the URL of a database, so that a search goes on where it was broken off, and what one
             candidate found need not be looked for again by another; None keeps nothing.
-        on_study: called whenever a study is at its end.
+        on_trial: called after each trial.
     """
 
     trials: int
     cutoff: int
     seed: int
     storage: str | BaseStorage | None = None
-    on_study: Callable[[], None] = lambda: None
+    on_trial: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ class FusedCandidate:
     neighbours' settings are those of the best text neighbours; strengths start where EASE with text ended. The guard
     climbs in each regime from popularity to the rival that is the hardest as a rule (EASE with text and iALS when warm,
     the text's neighbours when cold), to the hardest on these data, and on to the own model, each step only if its
-    paired gain in validation NDCG@K is above one standard error; two for the hardest, which is picked from all.
+    paired gain in validation NDCG@K is above one standard error; two for the hardest, which is picked from all, and the
+    own model may not be below it.
 
     Args:
         rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text`` and, but for the
@@ -107,7 +108,8 @@ class FusedCandidate:
             own = self._add(regime, base, models, holdout, search)
             tried[regime] = own.tried
             errors = dict.fromkeys(_FIRST_STEPS[regime], _ERRORS_OF_THE_GUARD)
-            errors.setdefault(_hardest(found, regime), _ERRORS_OF_THE_HARDEST)
+            rivals = {name: trials for name, trials in found.items() if name not in self._left_out}
+            errors.setdefault(_hardest(rivals, regime), _ERRORS_OF_THE_HARDEST)
             steps = []
             for name in errors:
                 rival = {"model": name, **best[name][regime]}
@@ -170,7 +172,7 @@ class FusedCandidate:
 
     def _add(self, regime: str, base: _Found, models: Mapping[str, Choice], holdout: Holdout, search: Search) -> _Found:
         added = {name: models[name].model for name in self._added[regime]}
-        each = max(1, (search.trials - len(base.tried)) // max(len(added), 1))
+        each = max(1, (search.trials - len(base.tried)) // len(ADDED[regime]))
         shares = [_FIRST_SHARE * _NEXT_SHARE**number for number in range(each)]
         weights, tried = find_weights(base.model, added, holdout, search.cutoff, shares, _ERRORS_OF_A_PART)
         kept = {name: weight for name, weight in weights.items() if weight}
@@ -207,12 +209,14 @@ def _hardest(found: Mapping[str, Sequence[Trial]], regime: str) -> str:
 
 
 def _climb(steps: Sequence[_Step], holdout: Holdout, cutoff: int) -> _Step:
-    """The last of the steps that is better than the one kept before it."""
+    """The last of the steps that is better than the one kept before it and not below any."""
     kept, best = steps[0], company_ndcg(steps[0].model, holdout, cutoff)
+    highest = best.mean()
     for step in steps[1:]:
         ndcg = company_ndcg(step.model, holdout, cutoff)
-        if is_above(ndcg, best, step.errors):
+        if is_above(ndcg, best, step.errors) and ndcg.mean() >= highest:
             kept, best = step, ndcg
+        highest = max(highest, ndcg.mean())
     return kept
 
 

@@ -50,7 +50,7 @@ def run_study(
         asked = study.ask(dict(space))
         trials.append(judge({**starts[0], **asked.params}))
         study.tell(asked, (trials[-1].warm, trials[-1].cold))
-    search.on_study()
+        search.on_trial()
     return trials
 
 

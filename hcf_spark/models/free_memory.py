@@ -4,22 +4,22 @@ from pathlib import Path
 
 import psutil
 
-_CONTAINERS = (  # limit, use, and among the use what is given back when it is needed: cgroup version 2, version 1
-    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+_CONTAINERS = (  # limit, use, and among the use cached files, given back when needed: cgroup version 2, version 1
+    ("memory.max", "memory.current", "memory.stat", ""),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_"),
 )
 
 
 def free_memory(cgroups: Path = Path("/sys/fs/cgroup")) -> int:
     """Bytes that are free on this machine, and in the container if there is one."""
     free = psutil.virtual_memory().available
-    for limit, used, stat, cache in _CONTAINERS:
+    for limit, used, stat, prefix in _CONTAINERS:
         try:
-            most = (cgroups / limit).read_text().strip()
+            most = int((cgroups / limit).read_text())
             in_use = int((cgroups / used).read_text())
             counts = dict(line.split() for line in (cgroups / stat).read_text().splitlines())
-        except OSError:
+            cached = sum(int(counts[f"{prefix}{kind}_file"]) for kind in ("active", "inactive"))
+        except (OSError, ValueError, KeyError):  # not there, "max", or of another make
             continue
-        if most != "max":
-            free = min(free, max(0, int(most) - in_use + int(counts.get(cache, 0))))
+        free = min(free, max(0, most - in_use + cached))
     return free

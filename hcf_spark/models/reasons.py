@@ -114,7 +114,10 @@ def _variants(companies: Companies, left_out: Sequence[Sequence[np.ndarray]]) ->
     columns = np.concatenate(known)
     shape = len(known), companies.known.shape[1]
     matrix = sp.csr_matrix((np.ones(len(columns), np.float32), columns, starts), shape)
-    words = None if told.words is None else (sp.diags_array(has_text) @ told.words).tocsr()
+    words = None
+    if told.words is not None:
+        words = sp.csr_matrix(told.words.multiply(has_text[:, None]))
+        words.eliminate_zeros()
     return Companies(told.text * has_text[:, None], matrix, told.index, words)
 
 

@@ -26,8 +26,9 @@ def limit_references(model: Model, limit: int, seed: int) -> Model:
 
 def _limited(part: Any, limit: int, seed: int) -> Any:
     if isinstance(part, BaseReference):
-        drawn = np.random.default_rng(seed).permutation(len(part))[:limit]
-        return part.take(np.sort(drawn)) if len(part) > limit else part
+        if len(part) <= limit:
+            return part
+        return part.take(np.sort(np.random.default_rng(seed).permutation(len(part))[:limit]))
     if isinstance(part, TextNeighbours):
         reference = _limited(part.reference, limit, seed)
         return part if reference is part.reference else TextNeighbours(reference, part.size)

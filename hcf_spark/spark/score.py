@@ -41,8 +41,8 @@ def score_companies(
 ) -> int:
     """Bring ``company_scores``, ``product_scores`` and ``company_embeddings`` up to date with a model; runs jobs.
 
-    Only companies whose text vector or products have changed since this version scored them are ranked products for
-    again and get a new vector; those that are gone lose their rows. The companies of a product depend on all companies:
+    Only companies whose texts, text vector or products have changed since this version scored them are ranked products
+    for again and get a new vector; those that are gone lose their rows. Companies of a product depend on all companies:
     where any has changed, all of them pass through the model once more for ``product_scores``. Where none has, nothing
     is written. A run that is killed is made up for by the next: the vectors, whose hashes say what is done, come last.
 

@@ -11,7 +11,7 @@ from hcf_spark.spark.export import with_text
 from hcf_spark.spark.interactions import read_checked
 from hcf_spark.spark.tables import Tables
 from hcf_spark.spark.text_vectors import build_text_vectors
-from hcf_spark.spark.word_counts import join_texts
+from hcf_spark.spark.texts import join_texts
 from hcf_spark.text.sources import combined_sources
 
 if TYPE_CHECKING:

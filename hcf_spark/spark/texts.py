@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -27,6 +27,34 @@ def select_texts(companies: DataFrame, columns: Sequence[str]) -> DataFrame:
     Raises:
         DataError: a text column is missing or not of type string.
     """
+    values = _text_values(companies, columns)
+    return (
+        companies.select("company_id", *[value.alias(column) for column, value in values.items()])
+        .unpivot("company_id", [_quoted(column) for column in values], "source", "text")
+        .where(F.trim("text", F.lit(_BLANKS)) != "")
+        .select("company_id", "source", "text", F.sha2("text", 256).alias("text_hash"))
+    )
+
+
+def join_texts(companies: DataFrame, columns: Sequence[str]) -> DataFrame:
+    """All texts of each company in one, in the columns' order; lazy. A company without text is not in the result.
+
+    Args:
+        companies: company_id and the text columns.
+        columns: names of the text columns.
+
+    Returns:
+        company_id, texts.
+
+    Raises:
+        DataError: a text column is missing or not of type string.
+    """
+    texts = F.concat_ws(" ", *_text_values(companies, columns).values())
+    return companies.select("company_id", texts.alias("texts")).where(F.trim("texts", F.lit(_BLANKS)) != "")
+
+
+def _text_values(companies: DataFrame, columns: Sequence[str]) -> dict[str, Column]:
+    """The text columns by name, with bytes that are no UTF-8 replaced."""
     types = {field.name: field.dataType for field in companies.schema}
     for column in columns:
         if column not in types:
@@ -39,13 +67,7 @@ def select_texts(companies: DataFrame, columns: Sequence[str]) -> DataFrame:
                 f"table companies: the text column {column} is of type {types[column].simpleString()}, not string; "
                 "cast it or take it out of text.columns"
             )
-    values = [F.make_valid_utf8(_quoted(column)).alias(column) for column in dict.fromkeys(columns)]
-    return (
-        companies.select("company_id", *values)
-        .unpivot("company_id", [_quoted(column) for column in dict.fromkeys(columns)], "source", "text")
-        .where(F.trim("text", F.lit(_BLANKS)) != "")
-        .select("company_id", "source", "text", F.sha2("text", 256).alias("text_hash"))
-    )
+    return {column: F.make_valid_utf8(_quoted(column)) for column in columns}
 
 
 def filter_pending(texts: DataFrame, embedded: DataFrame, encoder_id: str) -> DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from hcf_spark.spark.texts import select_texts
+from hcf_spark.spark.texts import join_texts
 
 _WORDS = "word_ids array<int>, word_counts array<float>"
 
@@ -28,25 +28,6 @@ def build_word_counts(companies: DataFrame, sources: Sequence[str]) -> DataFrame
     count_udf = F.pandas_udf(make_count_fn(), _WORDS)
     words = join_texts(companies, sources).select("company_id", count_udf("texts").alias("words"))
     return words.select("company_id", "words.*")
-
-
-def join_texts(companies: DataFrame, sources: Sequence[str]) -> DataFrame:
-    """All texts of each company in one, in any order; lazy. A company without text is not in the result.
-
-    Args:
-        companies: company_id (unique) and the text columns.
-        sources: names of the text columns.
-
-    Returns:
-        company_id, texts.
-
-    Raises:
-        DataError: a text column is missing or not of type string.
-    """
-    texts = (
-        select_texts(companies, sources).groupBy("company_id").agg(F.sort_array(F.collect_list("text")).alias("texts"))
-    )
-    return texts.select("company_id", F.array_join(F.sort_array("texts"), " ").alias("texts"))
 
 
 def make_count_fn() -> Callable[[Iterator[pd.Series]], Iterator[pd.DataFrame]]:

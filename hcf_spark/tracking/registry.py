@@ -143,11 +143,12 @@ def find_alias(name: str, alias: str) -> str | None:
 def has_version(name: str, version: str) -> bool:
     """Whether a version is in the registry."""
     try:
-        return MlflowClient().get_model_version(name, version) is not None
+        MlflowClient().get_model_version(name, version)
     except MlflowException as error:
         if error.error_code not in _NOT_THERE:
             raise
         return False
+    return True
 
 
 def require_alias(name: str, alias: str) -> str:

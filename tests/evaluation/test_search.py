@@ -87,7 +87,7 @@ def test_a_search_that_was_broken_off_goes_on_and_a_finished_one_is_not_repeated
         return Trial(settings, settings["sign"], 0.0)
 
     ended = []
-    search = Search(5, 5, 0, f"sqlite:///{tmp_path / 'studies.db'}", on_study=lambda: ended.append(len(tried)))
+    search = Search(5, 5, 0, f"sqlite:///{tmp_path / 'studies.db'}", on_trial=lambda: ended.append(len(tried)))
     with pytest.raises(KeyboardInterrupt):
         run_study("x", [{"sign": 0.5}], SPACE, judge, search)
     trials = run_study("x", [{"sign": 0.5}], SPACE, judge, search)
@@ -95,7 +95,7 @@ def test_a_search_that_was_broken_off_goes_on_and_a_finished_one_is_not_repeated
     assert len(done) == 5
     assert [trial.settings for trial in trials] == done
     assert run_study("x", [{"sign": 0.5}], SPACE, judge, search) == trials
-    assert ended == [6, 6]
+    assert ended == [1, 2, 3, 5, 6]
     assert len(optuna.load_study(study_name="x, NDCG@5, seed 0", storage=search.storage).get_trials()) == 6
 
 

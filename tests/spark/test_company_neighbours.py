@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hcf_spark.spark import neighbours
+from hcf_spark.spark import company_neighbours
 from hcf_spark.spark.company_neighbours import make_neighbours_fn, write_neighbours
 from hcf_spark.spark.schemas import COMPANY_EMBEDDINGS, COMPANY_NEIGHBOURS
 from hcf_spark.spark.staging import Staging
@@ -44,7 +44,7 @@ def sorted_by_hand(ids, vectors, size):
 
 
 def test_every_company_is_compared_with_every_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(neighbours, "_ROWS", 70)
+    monkeypatch.setattr(company_neighbours, "_ROWS", 70)
     ids, vectors = make_vectors(300)
     write_vectors(tmp_path, ids, vectors)
     found = find(tmp_path, ids, vectors, 5)
@@ -64,7 +64,7 @@ def test_fewer_neighbours_where_there_are_fewer_companies(tmp_path):
 def test_the_index_finds_nearly_all_of_them_and_their_cosines_are_exact(tmp_path):
     ids, vectors = make_vectors(3_000)
     write_vectors(tmp_path, ids, vectors)
-    neighbours._write_index(tmp_path, len(ids), seed=0)
+    company_neighbours._write_index(tmp_path, len(ids), seed=0)
     found = find(tmp_path, ids, vectors, 10)
     near, cosines = sorted_by_hand(ids, vectors, 10)
     assert found["company_id"].tolist() == np.repeat(ids, 10).tolist()

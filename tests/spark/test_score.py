@@ -29,6 +29,8 @@ from hcf_spark.spark.score_blocks import make_score_fn
 from hcf_spark.spark.score_rows import build_scoring_rows
 from hcf_spark.spark.staging import Staging
 from hcf_spark.spark.tables import Tables
+from hcf_spark.spark.texts import join_texts
+from hcf_spark.text.sources import combined_sources
 from hcf_spark.text.spec import resolve_encoder
 from hcf_spark.text.words import count_words
 from hcf_spark.tracking.pyfunc import HybridRecommender
@@ -335,6 +337,19 @@ def test_rows_to_score_are_every_sound_company_once(tables, config, package):
     assert {company: row.texts for company, row in rows.items()} == TEXTS
     assert rows["no text"].text == [0.0] * 16
     assert np.linalg.norm(rows["c0"].text) == pytest.approx(1.0, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("combine", "texts"), [("mean", ["cloud data", "bank", None]), ("name", ["cloud", None, None])]
+)
+def test_texts_are_those_that_the_model_combines(spark, combine, texts):
+    rows = [("a", "data", "cloud"), ("b", "bank", " "), ("c", None, None)]
+    companies = spark.createDataFrame(rows, "company_id string, description string, name string")
+    sources = combined_sources(("name", "description"), combine)
+    found = {row.company_id: row.texts for row in join_texts(companies, sources).collect()}
+    assert {company: " ".join(text.split()) for company, text in found.items()} == {
+        company: text for company, text in zip("abc", texts, strict=True) if text
+    }
 
 
 def test_vectors_by_another_encoder_are_not_those_that_the_model_needs(tables, config, package):
