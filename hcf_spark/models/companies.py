@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
+from hcf_spark.models.ranks import over_ranks
+
 
 @dataclass(frozen=True)
 class Companies:
@@ -108,4 +110,5 @@ def unit_rows(text: np.ndarray, mean: np.ndarray) -> np.ndarray:
 def text_mean(text: np.ndarray) -> np.ndarray:
     """(D,) float32 mean of the rows that have text."""
     has_text = np.any(text != 0, axis=1)
-    return text[has_text].mean(axis=0) if has_text.any() else np.zeros(text.shape[1], np.float32)
+    total, count = over_ranks(text[has_text].sum(axis=0, dtype=np.float64)), over_ranks(np.array([has_text.sum()]))
+    return (total / np.maximum(count, 1)).astype(np.float32)

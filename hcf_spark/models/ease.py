@@ -21,6 +21,7 @@ from hcf_spark.models.product_weights import (
     weights_from_arrays,
     weights_to_arrays,
 )
+from hcf_spark.models.ranks import over_ranks
 from hcf_spark.models.score_axes import score_axes
 
 _MIRRORED_ROWS = 512
@@ -101,7 +102,7 @@ class EaseStatistics:
 def head_gram(known: sp.csr_matrix, head: Head) -> np.ndarray:
     """X'X of the products in ``head``, (H, H) float32."""
     known = known[:, head]
-    return (known.T @ known).toarray()
+    return over_ranks((known.T @ known).toarray())
 
 
 def ease_weights(gram: np.ndarray, ridge: float) -> np.ndarray:

@@ -20,6 +20,7 @@ from hcf_spark.models.product_weights import (
     weights_from_arrays,
     weights_to_arrays,
 )
+from hcf_spark.models.ranks import over_ranks
 from hcf_spark.models.score_axes import score_axes
 from hcf_spark.models.text_ridge import TextRidge, TextRidgeStatistics
 
@@ -97,7 +98,8 @@ class EaseTextStatistics:
         unit = unit_rows(train.text, text.mean)
         head = head_products(train.known, EaseText.name, _MATRICES_AT_ONCE)
         gram = head_gram(train.known, head)
-        return cls(train.known, unit, head, gram, (train.known.T @ unit).T.astype(np.float64), text)
+        cross = over_ranks((train.known.T @ unit).T.astype(np.float64))
+        return cls(train.known, unit, head, gram, cross, text)
 
     def fit(self, strength: float, text_strength: float, cold_strength: float, seed: int) -> EaseText:
         """The minimum over B, diag B = 0, and W of |X - X B - E W|^2 + strength m |B|^2 + text_strength |W|^2.

@@ -18,6 +18,7 @@ from hcf_spark.models.product_weights import (
     weights_from_arrays,
     weights_to_arrays,
 )
+from hcf_spark.models.ranks import over_ranks
 
 _MATRICES_AT_ONCE = 6
 
@@ -81,7 +82,7 @@ class HybridStatistics:
         neighbour_gram = np.zeros_like(gram)
         for rows in row_blocks(train):
             neighbour_gram += rows.known[:, head].T @ neighbourhood.profiles(rows)[:, head]
-        return cls(NeighbourRidgeStatistics.of(train, neighbourhood), head, gram, neighbour_gram)
+        return cls(NeighbourRidgeStatistics.of(train, neighbourhood), head, gram, over_ranks(neighbour_gram))
 
     def fit(
         self, strength: float, text_strength: float, constant_strength: float, offset: float, dropout: float

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.linalg
 
 from hcf_spark.models.companies import Companies, unit_rows
+from hcf_spark.models.ranks import over_ranks
 from hcf_spark.models.reference import Reference
 from hcf_spark.models.text_knn import TextNeighbours
 
@@ -106,7 +107,7 @@ class NeighbourRidgeStatistics:
             features += block.T @ block
             cross += (rows.known.T @ block).T
             neighbour_cross += block.T @ neighbourhood.profiles(rows)
-        return cls(neighbourhood, features, cross, neighbour_cross)
+        return cls(neighbourhood, *map(over_ranks, (features, cross, neighbour_cross)))
 
     def fit(self, text_strength: float, constant_strength: float, offset: float) -> NeighbourRidge:
         """The minimum over W of |T - F W|^2 + |L^.5 W|^2, T = X - c N.

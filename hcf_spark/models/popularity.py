@@ -8,12 +8,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from hcf_spark.models.companies import Companies
+from hcf_spark.models.ranks import over_ranks
 
 
 def product_shares(train: Companies) -> np.ndarray:
     """(P,) float64 in [0, 1], the share of the training companies that use each product."""
     counts = np.bincount(train.known.indices, weights=train.known.data, minlength=train.known.shape[1])
-    return counts / max(len(train), 1)
+    return over_ranks(counts) / max(over_ranks(np.array([len(train)])).item(), 1)
 
 
 def shares_at_level(shares: np.ndarray, weights: np.ndarray | sp.csr_matrix) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from hcf_spark.errors import TrainingError
+from hcf_spark.models.ranks import over_ranks
 
 Weights = np.ndarray | sp.csr_matrix
 """(P, P) float32."""
@@ -39,12 +40,12 @@ def head_products(known: sp.csr_matrix, model: str, n_matrices: int) -> Head:
     _require_memory(gigabytes, model, size, n_products)
     if size == n_products:
         return slice(None)
-    counts = known.getnnz(axis=0)
+    counts = over_ranks(known.getnnz(axis=0))
     head = np.sort(np.argsort(-counts, kind="stable")[:size])
     logger.info(
         "%s: closed form of the %d most used products; the other %d of %d, with %.1f%% of the interactions, are left "
         "out of it; its matrices take up to %.1f GB",
-        model, size, n_products - size, n_products, 100 * (1 - counts[head].sum() / known.nnz), gigabytes,
+        model, size, n_products - size, n_products, 100 * (1 - counts[head].sum() / counts.sum()), gigabytes,
     )  # fmt: skip
     return head
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse as sp
 
+from hcf_spark.models.ranks import over_ranks
+
 Matrix = np.ndarray | sp.csr_matrix
 
 _SIZE = 256
@@ -31,7 +33,7 @@ def score_axes(parts: Sequence[tuple[Matrix, Matrix]], seed: int, size: int = _S
     basis = random.standard_normal((products, min(size + _OVERSAMPLING, products)), np.float32)
     for _ in range(_POWER_ITERATIONS):
         projected = sum(left @ (right @ basis) for left, right in parts)
-        basis = np.linalg.qr(sum(right.T @ (left.T @ projected) for left, right in parts))[0]
+        basis = np.linalg.qr(over_ranks(sum(right.T @ (left.T @ projected) for left, right in parts)))[0]
     projected = sum(left @ (right @ basis) for left, right in parts)
-    _, rotation = np.linalg.eigh(projected.T @ projected)
+    _, rotation = np.linalg.eigh(over_ranks(projected.T @ projected))
     return basis @ rotation[:, ::-1][:, :size]

@@ -9,6 +9,7 @@ import scipy.linalg
 
 from hcf_spark.models.companies import Companies, text_mean, unit_rows
 from hcf_spark.models.popularity import product_shares
+from hcf_spark.models.ranks import over_ranks
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class TextRidgeStatistics:
         unit = unit_rows(train.text, mean)
         shares = product_shares(train)
         cross = (train.known.T @ unit).T - np.outer(unit.sum(axis=0, dtype=np.float64), shares)
-        return cls(mean, (unit.T @ unit).astype(np.float64), cross, shares)
+        return cls(mean, over_ranks((unit.T @ unit).astype(np.float64)), over_ranks(cross), shares)
 
     def fit(self, strength: float) -> TextRidge:
         """The minimum over W of |X - 1 shares' - E W|^2 + strength |W|^2.
