@@ -1,8 +1,6 @@
-"""One Spark session for all tests, started only on demand, and one run of the whole chain on a small world."""
+"""One Spark session for all tests, started only on demand, and the settings of a small world."""
 
 import logging
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -68,26 +66,3 @@ def make_config(tmp_path):
         return load_config(overrides=[f"output={tmp_path / 'out'}", *overrides])
 
     return make
-
-
-@dataclass(frozen=True)
-class SmallRun:
-    """A finished run of the whole chain."""
-
-    output: Path
-    settings: tuple[str, ...]
-
-    @property
-    def flags(self):
-        return [flag for setting in self.settings for flag in ("--set", setting)]
-
-
-@pytest.fixture(scope="session")
-def small_run(spark, tmp_path_factory):
-    """The whole chain, run once on a small sample world. Tests that change its output work on a copy."""
-    from jobs import run_pipeline
-
-    output = tmp_path_factory.mktemp("small") / "run"
-    run = SmallRun(output, (f"output={output}", *SMALL))
-    assert run_pipeline.main(run.flags) == 0
-    return run

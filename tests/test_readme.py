@@ -1,15 +1,52 @@
-"""README's examples, run."""
+"""README's examples and the notebook, run; the notebook with stand-ins for what only Databricks has."""
 
+import ast
 import re
+import runpy
 from pathlib import Path
 
 import mlflow
 import pytest
+from conftest import SMALL
 
 from hcf_spark.config import load_config
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+NOTEBOOK = ROOT / "notebooks" / "train_and_look.py"
+
+
+class Widgets:
+    """Stand-in for dbutils.widgets, whose values are given beforehand."""
+
+    def __init__(self, values):
+        self.values, self.defaults = values, {}
+
+    def text(self, name, default, label):
+        self.defaults[name] = default
+
+    def get(self, name):
+        assert name in self.defaults, f"the notebook reads widget {name} without making it"
+        return self.values.get(name, self.defaults[name])
+
+
+class Dbutils:
+    def __init__(self, values):
+        self.widgets = Widgets(values)
+
+
+@pytest.fixture(scope="module")
+def notebook(spark, tmp_path_factory):
+    """The notebook run from start to end; gives its output folder and what it displayed."""
+    output, shown = tmp_path_factory.mktemp("notebook"), []
+    settings = ";".join([f"output={output}", *SMALL])
+    names = {"spark": spark, "dbutils": Dbutils({"set": settings}), "display": shown.append}
+    before = mlflow.get_tracking_uri()
+    try:
+        runpy.run_path(str(NOTEBOOK), init_globals=names)
+    finally:
+        mlflow.set_tracking_uri(before)
+    return output, shown
 
 
 def blocks(language):
@@ -44,10 +81,10 @@ def test_tree_in_readme_is_the_projects():
 
 
 @pytest.mark.spark
-def test_loading_the_model_as_readme_does(small_run, tmp_path, monkeypatch):
+def test_loading_the_model_as_readme_does(notebook, tmp_path, monkeypatch):
     (code,) = blocks("python")
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "demo").symlink_to(small_run.output)
+    (tmp_path / "out" / "demo").symlink_to(notebook[0])
     monkeypatch.chdir(tmp_path)
     before = mlflow.get_tracking_uri()
     *_, last = code.strip().splitlines()
@@ -57,3 +94,20 @@ def test_loading_the_model_as_readme_does(small_run, tmp_path, monkeypatch):
     finally:
         mlflow.set_tracking_uri(before)
     assert len(names["answer"]["product_ids"][0]) == 5
+
+
+@pytest.mark.spark
+def test_notebook_runs_from_start_to_end(notebook):
+    sizes, warm, cold, scores, recommendations = notebook[1]
+    assert sizes["interactions"].iloc[-1] > 0
+    assert {"popularity", "ae", "ease"} <= set(warm.index) == set(cold.index)
+    assert scores.count() == 30
+    assert len(recommendations["product_ids"][0]) == 5
+
+
+def test_notebook_keeps_to_the_source_format():
+    source = NOTEBOOK.read_text()
+    assert source.startswith("# Databricks notebook source\n")
+    tree = ast.parse(source)
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    assert "sys.path" not in source

@@ -95,8 +95,8 @@ def test_text_alone_finds_the_products_of_its_kind(model):
 
 
 @pytest.mark.parametrize(("combine", "counted"), [
-    ("mean", ["A clinic", "cardiology, heart surgery A clinic", "stock trading", ""]),
-    ("more", ["", "A clinic", "stock trading", ""]),
+    ("mean", ["A clinic", "cardiology, heart surgery A clinic", "savings bank", ""]),
+    ("more", ["", "A clinic", "savings bank", ""]),
 ])  # fmt: skip
 def test_a_model_that_reads_words_is_given_them(register, store, combine, counted):
     """Texts of a company count together, if they are asked for; a blank one and none are the same."""
@@ -107,7 +107,7 @@ def test_a_model_that_reads_words_is_given_them(register, store, combine, counte
     about = replace(package.about, text_columns=("description", "more"), text_combine=combine)
     package = ModelPackage(package.model, package.product_ids, package.product_names, package.company_ids, about)
     register("words", package)
-    texts = [["A clinic", None], ["cardiology, heart surgery", "A clinic"], [" ", "stock trading"], [None, " "]]
+    texts = [["A clinic", None], ["cardiology, heart surgery", "A clinic"], [" ", "savings bank"], [None, " "]]
     frame = pd.DataFrame(texts, columns=["description", "more"])
     answer = mlflow.pyfunc.load_model("models:/words@challenger").predict(frame, params={"top_k": 5})
     asked = Companies(np.zeros((4, 16), np.float32), known[:4] * 0, np.full(4, -1), count_words(counted))
