@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
@@ -24,7 +25,8 @@ def run_study(
 ) -> list[Trial]:
     """Try ``starts``, then what optuna's TPE sampler proposes, for both regimes at once.
 
-    A study that the storage already holds goes on where it was; one that is finished is not tried again.
+    A study that the storage already holds goes on where it was and ends as if it had never stopped: each trial draws by
+    a seed of its own. One that is finished is not tried again.
 
     Args:
         name: of the study.
@@ -39,14 +41,16 @@ def run_study(
     study = optuna.create_study(
         storage=search.storage, study_name=f"{name}, NDCG@{search.cutoff}, seed {search.seed}", load_if_exists=True,
         directions=["maximize", "maximize"],
-        sampler=optuna.samplers.TPESampler(seed=search.seed, n_startup_trials=_RANDOM_TRIALS),
     )  # fmt: skip
-    if not study.trials:
-        for settings in starts:
-            study.enqueue_trial({key: settings[key] for key in space})
     finished = study.get_trials(states=[TrialState.COMPLETE])
     trials = [Trial({**starts[0], **trial.params}, *trial.values) for trial in finished]
-    for _ in range((search.trials if space else 1) - len(finished)):
+    for number in range(len(finished), search.trials if space else 1):
+        (seed,) = np.random.SeedSequence([search.seed, number]).generate_state(1)
+        study.sampler = optuna.samplers.TPESampler(
+            seed=int(seed), n_startup_trials=_RANDOM_TRIALS, constant_liar=False
+        )  # the liar would count a trial that was broken off
+        if number < len(starts):
+            study.enqueue_trial({key: starts[number][key] for key in space})
         asked = study.ask(dict(space))
         trials.append(judge({**starts[0], **asked.params}))
         study.tell(asked, (trials[-1].warm, trials[-1].cold))

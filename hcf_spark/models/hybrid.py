@@ -20,7 +20,7 @@ from hcf_spark.models.product_weights import (
 )
 from hcf_spark.models.ranks import over_ranks
 
-_MATRICES_AT_ONCE = 6
+_MATRICES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)

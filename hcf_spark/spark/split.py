@@ -21,12 +21,13 @@ def with_part(
     ``valid_cold``; of the others, again a share of the products is ``valid_warm``, and the rest ``train``.
 
     The draws depend on ids, not on indices: what is held out today was held out yesterday, when other companies and
-    products were there, so that the model of yesterday can be judged on it.
+    products were there, so that the model of yesterday can be judged on it. Only where a company has changed its
+    products, what is hidden of it may change too. Companies that are alike hide the same of what they have in common.
 
     Args:
         interactions: company_idx, product_idx, and observed_at (not null) if the newest are hidden.
         companies: company_idx, company_id, held_out (boolean), alike (the company_id of one of its group, which all
-            share one draw), one row per company.
+            share their draws), one row per company.
         products: product_idx, product_id, one row per product.
         settings: shares, the same for test and validation.
         seed: of the draws.
@@ -54,7 +55,7 @@ def _hidden(group: Column, settings: SplitSettings, seed: int, purpose: str) -> 
     """True for the share of a company's interactions (within ``group``) that is hidden: at least one, never all."""
     rows = W.partitionBy("company_idx", group)
     count = F.count(F.lit(1)).over(rows)
-    drawn = uniform(seed, purpose, F.col("company_id"), F.col("product_id"))
+    drawn = uniform(seed, purpose, F.col("alike"), F.col("product_id"))
     first = [F.desc("observed_at")] if settings.hide == "newest" else []
     position = F.row_number().over(rows.orderBy(*first, drawn, "product_id"))
     hide = F.least(F.greatest(F.round(count * settings.warm_share), F.lit(1)), count - 1)

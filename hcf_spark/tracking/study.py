@@ -30,13 +30,19 @@ def log_study(
     with mlflow.start_run(before[0].info.run_id if before else None, run_name=f"study {config.study.name}") as run:
         mlflow.set_tag(_STUDY, config.study.name)
         mlflow.log_text(config.to_yaml(), "settings.yml")
-        logged = {child.data.tags[_POINT] for child in _find(f"tags.`{_PARENT}` = '{run.info.run_id}'")}
+        logged = set()
+        for child in _find(f"tags.`{_PARENT}` = '{run.info.run_id}'"):
+            if _POINT in child.data.tags:
+                logged.add(child.data.tags[_POINT])
+            else:  # broken off
+                mlflow.delete_run(child.info.run_id)
         for key in [key for key in results if key not in logged]:
             labels = ", ".join(f"{axis}: {label}" for axis, label in points[key].labels.items())
             with mlflow.start_run(run_name=labels or "point", nested=True):
                 log_settings(points[key].config)
                 mlflow.log_metrics({f"dataset.{name}": value for name, value in results[key]["dataset"].items()})
                 log_models(results[key]["models"], {})
+                mlflow.log_dict(dict(results[key]), "result.json")
                 mlflow.set_tag(_POINT, key)
         for file in files:
             log_file(file)

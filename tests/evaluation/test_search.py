@@ -76,27 +76,30 @@ def test_the_same_seed_tries_the_same_settings_and_another_seed_others():
     assert tried(1)[1:] != tried(2)[1:]
 
 
-def test_a_search_that_was_broken_off_goes_on_and_a_finished_one_is_not_repeated(tmp_path):
-    tried = []
+@pytest.mark.parametrize("done_before", [0, 1, 3, 6])
+def test_a_search_that_was_broken_off_ends_as_if_it_had_not_been_and_a_finished_one_is_not_repeated(
+    tmp_path, done_before
+):
+    starts, tried, ended = [{"sign": 0.5}, {"sign": -0.5}], [], []
 
     def judge(settings):
-        if len(tried) == 3:
+        if len(tried) == done_before:
             tried.append(None)
             raise KeyboardInterrupt
         tried.append(settings)
-        return Trial(settings, settings["sign"], 0.0)
+        return Trial(settings, settings["sign"], -abs(settings["sign"]))
 
-    ended = []
-    search = Search(5, 5, 0, f"sqlite:///{tmp_path / 'studies.db'}", on_trial=lambda: ended.append(len(tried)))
+    undisturbed = run_study("x", starts, SPACE, lambda s: Trial(s, s["sign"], -abs(s["sign"])), Search(8, 5, 0))
+    storage = f"sqlite:///{tmp_path / 'studies.db'}"
+    search = Search(8, 5, 0, storage, on_trial=lambda: ended.append(len(tried)))
     with pytest.raises(KeyboardInterrupt):
-        run_study("x", [{"sign": 0.5}], SPACE, judge, search)
-    trials = run_study("x", [{"sign": 0.5}], SPACE, judge, search)
-    done = [settings for settings in tried if settings]
-    assert len(done) == 5
-    assert [trial.settings for trial in trials] == done
-    assert run_study("x", [{"sign": 0.5}], SPACE, judge, search) == trials
-    assert ended == [1, 2, 3, 5, 6]
-    assert len(optuna.load_study(study_name="x, NDCG@5, seed 0", storage=search.storage).get_trials()) == 6
+        run_study("x", starts, SPACE, judge, search)
+    trials = run_study("x", starts, SPACE, judge, search)
+    assert trials == undisturbed
+    assert [settings for settings in tried if settings] == [trial.settings for trial in trials]
+    assert run_study("x", starts, SPACE, judge, search) == trials
+    assert len(ended) == 8
+    assert len(optuna.load_study(study_name="x, NDCG@5, seed 0", storage=storage).get_trials()) == 9
 
 
 def test_candidates_are_named_like_their_models():

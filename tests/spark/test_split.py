@@ -140,3 +140,15 @@ def test_companies_that_are_alike_are_on_one_side_of_the_cold_validation(spark):
     parts = with_part(cells, companies, products, with_changes(cold_share=0.5), 0).toPandas()
     cold = (parts["part"] == "valid_cold").groupby(parts["company_idx"] // 3).mean()
     assert set(cold) == {0.0, 1.0}
+
+
+def test_companies_that_are_alike_hide_the_same_products(spark):
+    cells = spark.range(400).selectExpr("id div 10 AS company_idx", "id % 10 AS product_idx")
+    companies = spark.range(40).selectExpr(
+        "id AS company_idx", "concat('c', id) AS company_id", "false AS held_out", "concat('c', id div 2 * 2) AS alike"
+    )
+    products = spark.range(10).selectExpr("id AS product_idx", "concat('p', id) AS product_id")
+    parts = with_part(cells, companies, products, SETTINGS, 0).toPandas().set_index(["company_idx", "product_idx"])
+    wide = parts["part"].unstack()
+    assert (wide.iloc[::2].to_numpy() == wide.iloc[1::2].to_numpy()).all()
+    assert {"test_warm", "valid_warm"} < set(parts["part"])

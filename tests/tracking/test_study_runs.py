@@ -18,8 +18,8 @@ def result(value):
 
 @pytest.fixture
 def log(store, tmp_path):
-    def log(seeds):
-        config = load_config(overrides=[f"output={store.output}", "study.name=seeds", f"study.axes.seed={seeds}"])
+    def log(seeds, name="seeds"):
+        config = load_config(overrides=[f"output={store.output}", f"study.name={name}", f"study.axes.seed={seeds}"])
         points = {point.key(None): point for point in list_points(config)}
         table = tmp_path / "table.csv"
         table.write_text(str(seeds))
@@ -42,3 +42,18 @@ def test_a_study_is_one_run_with_one_for_each_point_and_grows_with_its_axes(log)
             assert child.data.metrics["dataset.companies"] == 9
         assert mlflow.artifacts.load_text(f"runs:/{parent.info.run_id}/table.csv") == str(seeds)
         assert parent.info.status == "FINISHED"
+
+
+def test_a_point_whose_logging_was_broken_off_is_logged_again(log, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(mlflow, "log_dict", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            log([1, 2], "broken")
+    log([1, 2], "broken")
+    (parent,) = mlflow.search_runs(filter_string="tags.study = 'broken'", output_format="list")
+    children = mlflow.search_runs(
+        filter_string=f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'", output_format="list"
+    )
+    assert sorted(child.info.run_name for child in children) == ["seed: 1", "seed: 2"]
+    kept = mlflow.artifacts.load_dict(f"runs:/{children[0].info.run_id}/result.json")
+    assert kept["models"]["ae"]["fit_seconds"] == 0.5
