@@ -11,15 +11,20 @@ from typing import Any
 import numpy as np
 
 from benchmarks.command import run_benchmark
+from benchmarks.splits import mean_gain, sum_by_company
 from hcf_spark.config import Config
-from hcf_spark.evaluation.comparison import NOT_SIMPLE, compare
+from hcf_spark.evaluation.comparison import NOT_SIMPLE, probe_gains
 from hcf_spark.evaluation.harness import REGIMES, HarnessResult
 from hcf_spark.experiment import judge, load_snapshot, make_candidates, prepare_snapshot
+from hcf_spark.spark.look import look_up_ids
 from hcf_spark.spark.session import get_session
+from hcf_spark.spark.tables import Tables
 from jobs import load_tables
 
 FIGURES = ("recall", "ndcg")
 WHOLE = ("auc", "average_precision")
+FIRST_SEED = 100
+"""Of splits that nobody looked at when models and guard were made."""
 SPLITS, LARGE = 5, 10_000_000
 
 
@@ -31,52 +36,75 @@ def run(config: Config, seeds: int | None) -> dict[str, Any]:
     spark = get_session("benchmark", config)
     load_tables.run(spark, config)
     results: list[HarnessResult] = []
-    for seed in itertools.count(config.seed):
+    ids: dict[str, list[list[str]]] = {regime: [] for regime in REGIMES}
+    hidden: list[np.ndarray] = []
+    for seed in itertools.count(FIRST_SEED):
         split = config.model_copy(update={"seed": seed})
         folder = prepare_snapshot(spark, split)
         candidates = make_candidates(spark, split, folder, Path(config.output) / "training" / str(seed))
         snapshot = load_snapshot(folder, split)
         results.append(judge(candidates, snapshot, split, Path(config.output) / f"{seed}.db"))
+        for regime, own in ids.items():
+            own.append(look_up_ids(Tables(spark, split), snapshot.test_index[regime]))
+        hidden.append(snapshot.test.warm.hidden.getnnz(axis=1))
         seeds = seeds or (1 if np.prod(snapshot.full.known.shape) > LARGE else SPLITS)
         if len(results) == seeds:
             break
     names = [candidate.name for candidate in candidates]
-    return {regime: _rows(results, names, regime, config.evaluation.cutoff) for regime in REGIMES} | {
-        "bpdm": _probes(results, names),
+    return {regime: _rows(results, names, regime, ids[regime], config.evaluation.cutoff) for regime in REGIMES} | {
+        "bpdm": _probes(results, names, ids["warm"], hidden),
         "seconds": {
             name: {part: getattr(results[0].models[name], f"{part}_seconds") for part in ("tune", "fit")}
             for name in names
         },
-        "seeds": list(range(config.seed, config.seed + seeds)),
+        "seeds": list(range(FIRST_SEED, FIRST_SEED + seeds)),
         "kept": {
             regime: [result.models["fused"].settings[regime]["model"] for result in results] for regime in REGIMES
         },
     }
 
 
-def _rows(results: Sequence[HarnessResult], names: Sequence[str], regime: str, cutoff: int) -> dict[str, Any]:
+def _rows(
+    results: Sequence[HarnessResult], names: Sequence[str], regime: str, ids: Sequence[Sequence[str]], cutoff: int
+) -> dict[str, Any]:
     ndcg = f"ndcg_at_{cutoff}"
     judged = {name: [getattr(result.models[name], regime) for result in results] for name in names}
-    pooled = {name: np.concatenate([m.per_company[ndcg] for m in own]) for name, own in judged.items()}
-    gains = {name: {ndcg: pooled["fused"] - values} for name, values in pooled.items()}
-    intervals = compare(gains, None, seed=0)
     keys = [*(f"{figure}_at_{cutoff}" for figure in FIGURES), *WHOLE]
     return {
         name: {key: float(np.mean([m.summary[key] for m in own])) for key in keys}
-        | {"fused_over_it": {"difference": float(gains[name][ndcg].mean()), **intervals[name]["interval"][ndcg]}}
+        | {
+            "fused_over_it": mean_gain(
+                ids,
+                [fused.per_company[ndcg] - m.per_company[ndcg] for fused, m in zip(judged["fused"], own, strict=True)],
+                seed=0,
+            )
+        }
         for name, own in judged.items()
     }
 
 
-def _probes(results: Sequence[HarnessResult], names: Sequence[str]) -> dict[str, Any]:
+def _probes(
+    results: Sequence[HarnessResult], names: Sequence[str], ids: Sequence[Sequence[str]], hidden: Sequence[np.ndarray]
+) -> dict[str, Any]:
     keys = ("precision", "recall", "auc", "average_precision")
-    means = {
-        name: {key: float(np.mean([result.models[name].bpdm.summary[key] for result in results])) for key in keys}
-        for name in names
+    probed = {name: [result.models[name].bpdm for result in results] for name in names}
+    cells = {
+        name: {
+            "hits": sum_by_company(ids, [own.hits for own in of_model]),
+            "predicted": sum_by_company(ids, [own.predicted for own in of_model]),
+            "hidden": sum_by_company(ids, hidden),
+            **{
+                key: sum_by_company(ids, [own.per_company[key] for own in of_model])
+                for key in ("company_auc", "company_average_precision")
+            },
+        }
+        for name, of_model in probed.items()
     }
+    gains = probe_gains(cells, seed=0)
     return {
-        name: own | {f"{key}_over_ae": own[key] / means["ae"][key] - 1 for key in ("precision", "recall")}
-        for name, own in means.items()
+        name: {key: float(np.mean([own.summary[key] for own in of_model])) for key in keys}
+        | {"over_ae": {key: gains.get(name, {}).get(key) for key in ("precision", "recall")}}
+        for name, of_model in probed.items()
     }
 
 
@@ -94,9 +122,16 @@ def print_table(found: dict[str, Any]) -> None:
     print("\n| probe (BPDM) | precision | recall | AUC | AP | precision over ae | recall over ae |")
     print("|---" * 7 + "|")
     for name, row in found["bpdm"].items():
-        *figures, precision, recall = row.values()
-        print(f"| {name} | {' | '.join(f'{value:.3f}' for value in figures)} | {precision:+.0%} | {recall:+.0%} |")
+        *figures, over_ae = row.values()
+        print(f"| {name} | {' | '.join(f'{value:.3f}' for value in figures)} | {' | '.join(_gains(over_ae))} |")
     print(f"\nseeds {found['seeds']}; parts that the guard kept: {found['kept']}")
+
+
+def _gains(over_ae: dict[str, Any]) -> list[str]:
+    return [
+        "" if gain is None else f"{gain['gain']:+.0%} ({gain['low']:+.0%} to {gain['high']:+.0%})"
+        for gain in over_ae.values()
+    ]
 
 
 def _summary(rows: dict[str, Any]) -> str:

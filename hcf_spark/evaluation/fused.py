@@ -27,8 +27,10 @@ ADDED = {
     "cold": ("text_knn", "text_knn_words", "text_dae"),
 }
 """What may be added to the own base of a regime, in this order."""
-BASE = ("offset", "dropout")
-"""What the own base may do without: the neighbours' profile, and the ridge by number of companies."""
+BASE = ("offset", "dropout", "mean")
+"""What the own base may do without: the neighbours' profile, the ridge by number of companies, the mean of two."""
+GUARD = "guard"
+"""Left out, the own model is kept whatever the rivals do."""
 
 _FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity", "text_knn")}
 _ERRORS_OF_A_PART = 1.0
@@ -76,7 +78,7 @@ class FusedCandidate:
         rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text`` and, but for the
             network, those in ``ADDED`` are among them.
         network: gives ``text_dae``.
-        left_out: of ``ADDED`` and ``BASE``, for an ablation.
+        left_out: of ``ADDED``, ``BASE`` and ``GUARD``, for an ablation.
     """
 
     name = "fused"
@@ -108,10 +110,9 @@ class FusedCandidate:
             own = self._add(regime, base, models, holdout, search)
             tried[regime] = own.tried
             errors = dict.fromkeys(_FIRST_STEPS[regime], _ERRORS_OF_THE_GUARD)
-            rivals = {name: trials for name, trials in found.items() if name not in self._left_out}
-            errors.setdefault(_hardest(rivals, regime), _ERRORS_OF_THE_HARDEST)
+            errors.setdefault(_hardest(found, regime), _ERRORS_OF_THE_HARDEST)
             steps = []
-            for name in errors:
+            for name in errors if GUARD not in self._left_out else ():
                 rival = {"model": name, **best[name][regime]}
                 steps.append(_Step(rival, self._fit_part(regime, inner, rival, search.seed), errors[name]))
             steps.append(_Step(own.settings, own.model, _ERRORS_OF_THE_GUARD))
@@ -147,7 +148,7 @@ class FusedCandidate:
         near, base = best["text_knn"]["warm"], best["ease_text"]["warm"]
         base = {key: base[key] for key in ("strength", "text_strength")}
         statistics = HybridStatistics.of(inner, _neighbourhood(inner, near))
-        base_model = _fit_base(statistics, base)
+        base_model = None if "mean" in self._left_out else _fit_base(statistics, base)
 
         def judge(settings: Settings) -> Trial:
             return Trial(settings, mean_ndcg(_fit_mean(statistics, base_model, settings), holdout, search.cutoff), 0.0)
@@ -157,10 +158,9 @@ class FusedCandidate:
         ]
         trials = self._run_study("fused warm", starts, _WARM_SPACE, judge, search)
         own = best_by_regime(trials)["warm"]
+        settings = {"near": near, "base": base_model and base, "own": own}
         model = _fit_mean(statistics, base_model, own)
-        return _Found(
-            {"near": near, "base": base, "own": own}, model, [(trial.settings, trial.warm) for trial in trials]
-        )
+        return _Found(settings, model, [(trial.settings, trial.warm) for trial in trials])
 
     def _run_study(
         self, name: str, starts: Sequence[Settings], space: Space, judge: Callable[[Settings], Trial], search: Search
@@ -168,7 +168,8 @@ class FusedCandidate:
         """``run_study`` of a base, with what is left out at 0."""
         off = {part: 0.0 for part in BASE if part in self._left_out and part in space}
         tried = {key: values for key, values in space.items() if key not in off}
-        return run_study(" without ".join([name, *off]), [{**start, **off} for start in starts], tried, judge, search)
+        name = " without ".join([name, *(part for part in BASE if part in self._left_out)])
+        return run_study(name, [{**start, **off} for start in starts], tried, judge, search)
 
     def _add(self, regime: str, base: _Found, models: Mapping[str, Choice], holdout: Holdout, search: Search) -> _Found:
         added = {name: models[name].model for name in self._added[regime]}
@@ -194,7 +195,8 @@ class FusedCandidate:
             base = statistics.fit(**choice["own"], constant_strength=_CONSTANT_STRENGTH["cold"])
         else:
             statistics = HybridStatistics.of(train, neighbourhood)
-            base = _fit_mean(statistics, _fit_base(statistics, choice["base"]), choice["own"])
+            base_model = choice["base"] and _fit_base(statistics, choice["base"])
+            base = _fit_mean(statistics, base_model, choice["own"])
         added = [self._fit_same(name, part["settings"], train, seed) for name, part in choice["added"].items()]
         return Mixture((base, *added), (1.0, *(part["weight"] for part in choice["added"].values())))
 
@@ -235,5 +237,6 @@ def _fit_base(statistics: HybridStatistics, settings: Settings) -> Hybrid:
     return statistics.fit(**settings, constant_strength=_CONSTANT_STRENGTH["warm"], offset=0.0, dropout=0.0)
 
 
-def _fit_mean(statistics: HybridStatistics, base: Hybrid, settings: Settings) -> Hybrid:
-    return statistics.fit(**settings, constant_strength=_CONSTANT_STRENGTH["warm"]).mean_with(base)
+def _fit_mean(statistics: HybridStatistics, base: Hybrid | None, settings: Settings) -> Hybrid:
+    hybrid = statistics.fit(**settings, constant_strength=_CONSTANT_STRENGTH["warm"])
+    return hybrid if base is None else hybrid.mean_with(base)

@@ -112,11 +112,21 @@ def test_own_parts_find_what_is_withheld(candidate, monkeypatch):
 
 
 def test_what_is_left_out_has_no_part(monkeypatch):
-    left_out = FusedCandidate(RIVALS, NETWORK, left_out=["offset", "dropout", "ials"])
+    left_out = FusedCandidate(RIVALS, NETWORK, left_out=["offset", "dropout", "mean", "ials"])
     settings = own(left_out, telling_world(0), monkeypatch).settings
+    assert settings["warm"]["base"] is None
     assert [settings[regime]["own"]["offset"] for regime in ("warm", "cold")] == [0, 0]
     assert settings["warm"]["own"]["dropout"] == 0
     assert settings["warm"]["added"].keys() <= {"hybrid_knn", "text_dae"}
+
+
+def test_without_its_guard_the_own_model_is_kept_though_a_rival_is_better():
+    train, holdouts = checkerboard()
+    unguarded = FusedCandidate(RIVALS, NETWORK, left_out=["guard"])
+    choice = unguarded.tune(train, holdouts, SEARCH)
+    assert [choice.settings[regime]["model"] for regime in ("warm", "cold")] == ["own", "own"]
+    fitted = unguarded.fit(train, choice.settings, seed=0)
+    np.testing.assert_allclose(fitted.score(train), choice.model.score(train), atol=1e-5)
 
 
 def test_products_of_a_newcomer_change_its_vector_and_scores_at_once(candidate, monkeypatch):
