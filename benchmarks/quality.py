@@ -57,6 +57,10 @@ def run(config: Config, seeds: int | None) -> dict[str, Any]:
             name: {part: getattr(results[0].models[name], f"{part}_seconds") for part in ("tune", "fit")}
             for name in names
         },
+        "fused_by_vectors": {
+            regime: float(np.mean([result.models["fused"].by_vectors[regime] for result in results]))
+            for regime in REGIMES
+        },
         "seeds": list(range(FIRST_SEED, FIRST_SEED + seeds)),
         "kept": {
             regime: [result.models["fused"].settings[regime]["model"] for result in results] for regime in REGIMES
@@ -124,7 +128,8 @@ def print_table(found: dict[str, Any]) -> None:
     for name, row in found["bpdm"].items():
         *figures, over_ae = row.values()
         print(f"| {name} | {' | '.join(f'{value:.3f}' for value in figures)} | {' | '.join(_gains(over_ae))} |")
-    print(f"\nseeds {found['seeds']}; parts that the guard kept: {found['kept']}")
+    print(f"\nNDCG of fused by company vector times product vector: {found['fused_by_vectors']}")
+    print(f"seeds {found['seeds']}; parts that the guard kept: {found['kept']}")
 
 
 def _gains(over_ae: dict[str, Any]) -> list[str]:

@@ -56,6 +56,31 @@ def compare(figures: Figures, baseline: str | None, seed: int) -> dict[str, dict
     }
 
 
+def compare_cells(figures: Figures, baseline: str | None, seed: int) -> dict[str, dict[str, Any]]:
+    """As ``compare``, of precision, recall and f1 over all cells of all companies.
+
+    Args:
+        figures: model name to hits, predicted, hidden, (N,) each, which count a company's cells.
+        baseline: as of ``compare``.
+        seed: of the draws.
+    """
+    drawn = {name: _cell_figures(means) for name, means in _resampled_means(figures, seed).items()}
+    actual = {name: _cell_figures({key: values.mean() for key, values in own.items()}) for name, own in figures.items()}
+    return {
+        name: {
+            "interval": {metric: interval(values) for metric, values in drawn[name].items()},
+            "over_baseline": {
+                metric: {
+                    "difference": float(actual[name][metric] - actual[baseline][metric]),
+                    **interval(values - drawn[baseline][metric]),
+                }
+                for metric, values in (drawn[name].items() if baseline is not None else ())
+            },
+        }
+        for name in figures
+    }
+
+
 def probe_gains(figures: Figures, seed: int) -> dict[str, dict[str, Any]]:
     """How much more than the text alone each model's company vectors tell, as the paper has it: figure / AE's - 1.
 
@@ -88,14 +113,17 @@ def probe_gains(figures: Figures, seed: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def _probe_figures(means: Mapping[str, Any]) -> dict[str, Any]:
+def _cell_figures(means: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "precision": means["hits"] / np.where(means["predicted"] > 0, means["predicted"], 1),
         "recall": means["hits"] / means["hidden"],
         "f1": 2 * means["hits"] / (means["predicted"] + means["hidden"]),
-        "company_auc": means["company_auc"],
-        "company_average_precision": means["company_average_precision"],
     }
+
+
+def _probe_figures(means: Mapping[str, Any]) -> dict[str, Any]:
+    whole = {key: means[key] for key in ("company_auc", "company_average_precision")}
+    return {**_cell_figures(means), **whole}
 
 
 def _resampled_means(figures: Figures, seed: int) -> dict[str, dict[str, np.ndarray]]:

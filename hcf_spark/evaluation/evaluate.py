@@ -8,6 +8,7 @@ from hcf_spark.evaluation.blocks import ScoredHoldout, score_blocks
 from hcf_spark.evaluation.cell_counts import count_cells
 from hcf_spark.evaluation.company_metrics import company_auc_and_ap
 from hcf_spark.evaluation.metrics import (
+    CUTOFFS,
     average_precision,
     best_f1_threshold,
     macro_precision_recall_f1,
@@ -20,8 +21,6 @@ from hcf_spark.evaluation.metrics import (
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Holdout
 from hcf_spark.models.ranking import csr_rows, top_k
-
-CUTOFFS = (5, 20, 50)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from hcf_spark.evaluation.calibration import calibrate
 from hcf_spark.evaluation.candidate import Candidate, Search, SettingsByRegime, Trial
 from hcf_spark.evaluation.companies_for_products import evaluate_companies
 from hcf_spark.evaluation.comparison import best_baseline
-from hcf_spark.evaluation.evaluate import evaluate, ndcg_and_threshold
+from hcf_spark.evaluation.evaluate import evaluate, mean_ndcg, ndcg_and_threshold
 from hcf_spark.evaluation.evidence import gather_evidence
 from hcf_spark.evaluation.exposure import exposure_at_k
 from hcf_spark.evaluation.model_result import REGIMES, ModelResult
@@ -27,6 +27,7 @@ from hcf_spark.models.base import Model
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.calibrated import Calibrated
 from hcf_spark.models.companies import Companies, Regimes
+from hcf_spark.models.product_vectors import DotProduct, product_vectors
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ def run_harness(
         winners={regime: leaders[regime].name for regime in REGIMES},
         leaders_on_test={regime: _leader_on_test(models, regime, search.cutoff) for regime in REGIMES},
         baselines=baselines,
-        evidence=gather_evidence(models, baselines, test.warm, search),
+        evidence=gather_evidence(models, baselines, test, search),
         champion=champion.name,
         champion_model=champion.full,
     )
@@ -189,7 +190,7 @@ def _judge(
     fitted: Fitted, inner: Companies, validation: Regimes, full: Companies, test: Regimes, search: Search
 ) -> ModelResult:
     cutoff = search.cutoff
-    on_validation, on_test, companies, exposure, slices, calibration = {}, {}, {}, {}, {}, {}
+    on_validation, on_test, by_vectors, companies, exposure, slices, calibration = {}, {}, {}, {}, {}, {}, {}
     for regime in REGIMES:
         holdout = getattr(test, regime)
         on_validation[regime], threshold = ndcg_and_threshold(fitted.inner, getattr(validation, regime), cutoff)
@@ -197,6 +198,8 @@ def _judge(
         scored = raw.map(fitted.full.probabilities)
         on_test[regime] = evaluate(scored, cutoff, threshold)
         calibration[regime] = measure_reliability(scored)
+        if product_vectors(fitted.full) is not None:
+            by_vectors[regime] = mean_ndcg(DotProduct(fitted.full), holdout, cutoff)
         companies[f"companies_{regime}"] = evaluate_companies(raw.map(fitted.full.for_products), cutoff)
         exposure[regime] = exposure_at_k(on_test[regime].ranked, holdout, full, cutoff)
         slices[regime] = slice_ranking(on_test[regime].ranked, holdout, full, cutoff)
@@ -204,6 +207,7 @@ def _judge(
     return ModelResult(
         **on_test,
         **companies,
+        by_vectors=by_vectors,
         bpdm=probe(fitted.inner, inner, validation.warm, fitted.full, full, test.warm, cutoff),
         exposure=exposure,
         slices=slices,

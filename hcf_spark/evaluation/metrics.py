@@ -5,6 +5,9 @@ import scipy.sparse as sp
 
 from hcf_spark.evaluation.cell_counts import CellCounts
 
+CUTOFFS = (5, 20, 50)
+"""K of all ranking metrics, beside the one that models are chosen by."""
+
 
 def is_among(ranked: np.ndarray, cells: sp.csr_matrix) -> np.ndarray:
     """(B, K) bool, whether each of the (B, K) ranked products is among the row's (B, P) CSR cells."""

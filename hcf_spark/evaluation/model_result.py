@@ -21,6 +21,8 @@ class ModelResult:
         cold: on companies held out whole, test.
         companies_warm: the other direction, those companies ranked for each product.
         companies_cold: the same, of the companies held out whole.
+        by_vectors: NDCG@K on test by regime when products are ranked by company vector times product vector; empty for
+            a model without product vectors.
         bpdm: the paper's probe of its company vectors, warm test.
         exposure: what it shows to the test companies of each regime, taken together.
         slices: its test figures by regime, kind of slice (``slice_ranking``, ``slice_told_products``) and slice.
@@ -36,6 +38,7 @@ class ModelResult:
     cold: Metrics
     companies_warm: ProductMetrics
     companies_cold: ProductMetrics
+    by_vectors: dict[str, float]
     bpdm: Metrics
     exposure: dict[str, dict[str, float]]
     slices: dict[str, dict[str, Slices]]
@@ -53,6 +56,7 @@ class ModelResult:
             "cold": self.cold.summary,
             "companies_warm": self.companies_warm.summary,
             "companies_cold": self.companies_cold.summary,
+            "by_vectors": self.by_vectors,
             "bpdm": self.bpdm.summary,
             "exposure": self.exposure,
             "slices": self.slices,

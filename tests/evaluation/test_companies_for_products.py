@@ -52,7 +52,13 @@ def test_each_column_is_ranked_as_scikit_learn_would(regime, cutoff, monkeypatch
 
 def test_companies_known_to_use_a_product_are_left_out():
     found = judge([[9.0], [8.0], [1.0], [2.0]], [[1.0], [1.0], [0.0], [0.0]], [[0], [0], [1], [0]], cutoff=2)
-    assert found.summary == {"products": 1, "recall_at_2": 1.0, "ndcg_at_2": pytest.approx(1 / np.log2(3))}
+    assert found.summary.keys() == {"products"} | {
+        f"{figure}_at_{k}" for figure in ("recall", "ndcg", "precision") for k in (2, 5, 20, 50)
+    }
+    assert [found.summary[key] for key in ("products", "recall_at_2", "precision_at_2", "precision_at_5")] == [
+        1, 1.0, 0.5, 0.2,
+    ]  # fmt: skip
+    assert found.summary["ndcg_at_2"] == pytest.approx(1 / np.log2(3))
 
 
 @pytest.mark.parametrize("rows_per_block", [1, 2, 9])

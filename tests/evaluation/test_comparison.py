@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from hcf_spark.evaluation.comparison import best_baseline, compare, probe_gains
+from hcf_spark.evaluation.comparison import best_baseline, compare, compare_cells, probe_gains
 from hcf_spark.evaluation.intervals import RESAMPLES, interval, resampled_sums
 
 
@@ -80,6 +80,23 @@ def test_gains_of_the_probe_are_shares_of_what_text_alone_gives():
     assert found["hcf"]["f1"]["gain"] == pytest.approx((2 * 4 / (16 + 8)) / (2 * 2 / (10 + 8)) - 1)
     assert found["hcf"]["company_auc"]["gain"] == 0.5
     assert found["hcf"]["company_average_precision"]["gain"] == 0.0
+
+
+def test_figures_over_all_cells_are_those_of_their_sums_and_a_model_is_no_better_than_itself():
+    random = np.random.default_rng(0)
+    counts = {name: random.integers(1, 9, 200) for name in ("hits", "predicted", "hidden")}
+    counts["predicted"] += counts["hits"]
+    counts["hidden"] += counts["hits"]
+    better = counts | {"hits": counts["hits"] * 1.5}
+    found = compare_cells({"base": counts, "better": better}, "base", seed=0)
+    precision, recall = (counts["hits"].sum() / counts[name].sum() for name in ("predicted", "hidden"))
+    over = found["better"]["over_baseline"]
+    assert over["precision"]["difference"] == pytest.approx(precision / 2)
+    assert over["recall"]["difference"] == pytest.approx(recall / 2)
+    assert 0 < over["f1"]["low"] < over["f1"]["difference"] < over["f1"]["high"]
+    assert found["base"]["interval"]["recall"]["low"] < recall < found["base"]["interval"]["recall"]["high"]
+    assert found["base"]["over_baseline"]["f1"] == {"difference": 0.0, "low": 0.0, "high": 0.0}
+    assert compare_cells({"base": counts}, None, seed=0)["base"]["over_baseline"] == {}
 
 
 def test_intervals_of_gains_hold_the_gain_and_go_by_the_cells_not_by_the_companies():

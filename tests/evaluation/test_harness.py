@@ -81,7 +81,7 @@ def test_rows_hold_every_figure_and_can_be_written_as_json():
     assert list(result.rows)[:3] == ["popularity", "ae", "ease"]
     for row in json.loads(json.dumps(result.rows)).values():
         assert row.keys() == {
-            "warm", "cold", "companies_warm", "companies_cold", "bpdm", "bpdm_gain", "exposure", "slices",
+            "warm", "cold", "companies_warm", "companies_cold", "by_vectors", "bpdm", "bpdm_gain", "exposure", "slices",
             "calibration", "interval", "over_baseline", "validation", "settings", "trials",
             "tune_seconds", "fit_seconds",
         }  # fmt: skip
@@ -116,6 +116,10 @@ def test_every_model_is_compared_with_the_simple_candidate_that_is_best_on_valid
     assert over["cold"]["ndcg_at_3"]["difference"] == cold > 0
     assert over["cold"]["ndcg_at_3"].keys() == over["companies_cold"]["recall_at_3"].keys()
     assert rows["bad"]["interval"]["warm"]["recall_at_3"] == {"low": 0.0, "high": 0.0}
+    f1 = over["cold"]["f1"]
+    assert f1["low"] <= f1["difference"] <= f1["high"]
+    assert f1["difference"] == pytest.approx(rows["fused"]["cold"]["f1"] - rows["bad"]["cold"]["f1"])
+    assert rows["fused"]["interval"]["companies_warm"].keys() >= {"precision_at_5", "ndcg_at_50"}
 
 
 def test_the_gain_of_company_vectors_is_over_those_of_the_text_alone():
@@ -130,7 +134,8 @@ def test_the_gain_of_company_vectors_is_over_those_of_the_text_alone():
 
 def test_companies_are_found_for_products_and_the_test_is_cut_in_slices():
     rows = run([rule("good", same_parity), rule("bad", lambda companies: -same_parity(companies))]).rows
-    assert rows["good"]["companies_cold"] == {"products": 12, "recall_at_3": 1.0, "ndcg_at_3": 1.0}
+    good = rows["good"]["companies_cold"]
+    assert [good[key] for key in ("products", "recall_at_3", "ndcg_at_3", "ndcg_at_50")] == [12, 1.0, 1.0, 1.0]
     assert rows["bad"]["companies_cold"]["ndcg_at_3"] < 1
     assert rows["good"]["slices"]["warm"]["known_products"]["3-5"]["companies"] == 24
     assert rows["good"]["slices"]["cold"].keys() == {"known_products", "popularity", "told_products"}

@@ -1,0 +1,40 @@
+"""Company vector times product vector: nearly the score."""
+
+import numpy as np
+import pytest
+from worlds import fit_first, wide_world
+
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.evaluation.evaluate import mean_ndcg
+from hcf_spark.models.calibrated import Calibrated, RowCalibration
+from hcf_spark.models.product_vectors import DotProduct, product_vectors
+from hcf_spark.models.rotated import Rotated
+
+
+@pytest.fixture(scope="module")
+def world():
+    """More products than a vector has numbers."""
+    return wide_world(0, 1_500, 700)
+
+
+@pytest.fixture(scope="module")
+def model(world):
+    return fit_first(CLOSED_FORM["ease_text"], world[0])
+
+
+def test_ranking_by_vectors_is_nearly_as_good_as_by_scores(model, world):
+    assert product_vectors(model).shape == (700, 256)
+    by_score, by_vectors = (mean_ndcg(each, world[1], 20) for each in (model, DotProduct(model)))
+    assert by_vectors == pytest.approx(by_score, rel=0.03)
+
+
+def test_rotated_and_calibrated_it_stays_the_same(model, world):
+    rotation = np.linalg.qr(np.random.default_rng(0).standard_normal((256, 256)))[0].astype(np.float32)
+    row = RowCalibration(1.0, 2.0, -3.0, np.zeros(2), np.zeros(2), np.ones(2))
+    turned = Rotated(Calibrated(model, row, row, 0.0), rotation)
+    some = world[0].take(slice(5))
+    np.testing.assert_allclose(DotProduct(turned).score(some), DotProduct(model).score(some), atol=1e-4)
+
+
+def test_a_model_without_such_vectors_says_so(world):
+    assert product_vectors(fit_first(CLOSED_FORM["popularity"], world[0])) is None
