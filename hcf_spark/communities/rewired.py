@@ -8,7 +8,6 @@ import scipy.sparse as sp
 
 from hcf_spark.communities.graph import neighbour_graph
 from hcf_spark.communities.leiden import find_partition, modularity, seed_igraph
-from hcf_spark.models.companies import unit_rows
 
 RUNS = 10
 
@@ -65,4 +64,5 @@ def rewire(known: sp.csr_matrix, seed: int) -> sp.csr_matrix:
 
 
 def _usage_graph(known: sp.csr_matrix, neighbours: int) -> sp.csr_matrix:
-    return neighbour_graph(unit_rows(known.toarray(), np.zeros(known.shape[1], np.float32)), neighbours)
+    lengths = np.sqrt(np.maximum(known.getnnz(axis=1), 1)).astype(np.float32)
+    return neighbour_graph((sp.diags_array(1 / lengths) @ known).tocsr(), neighbours)
