@@ -16,8 +16,10 @@ logger = logging.getLogger(__name__)
 
 Mode = Literal["off", "dry_run", "on"]
 
-LINEAGE_TAG = "gate.lineage"
-_VERDICT_TAG, _MODE_TAG, _BEFORE_TAG = "gate.verdict", "gate.mode", "gate.champion_before"
+# Unity Catalog knows no dot in a tag's name, and no value of any length.
+LINEAGE_TAG = "gate_lineage"
+_VERDICT_TAG, _MODE_TAG, _BEFORE_TAG = "gate_verdict", "gate_mode", "gate_champion_before"
+_TAG_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ def run_gate(mode: Mode, name: str, version: str, lineage: str, checks: Sequence
     tags = {
         LINEAGE_TAG: lineage,
         _MODE_TAG: mode,
-        _VERDICT_TAG: f"{'promoted' if promoted else 'kept out'}: {reason}",
-        **{f"gate.{check.name}": json.dumps(check.found) for check in checks},
+        _VERDICT_TAG: f"{'promoted' if promoted else 'kept out'}: {reason}"[:_TAG_CHARACTERS],
+        **{f"gate_{check.name}": json.dumps(check.found) for check in checks},
     }
     for key, value in tags.items():
         client.set_model_version_tag(name, version, key, value)

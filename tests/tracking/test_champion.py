@@ -63,6 +63,6 @@ def test_drift_is_noted_on_version_and_run(name, store):
     with tracked_run(store, "drift", {}) as run:
         registry.note_drift(name, "1", "7", drift)
     tags = MlflowClient().get_model_version(name, "1").tags
-    assert tags["rotation.champion"] == "7"
-    assert float(tags["rotation.mean_cosine"]) == pytest.approx(1.0)
+    assert tags["rotation_champion"] == "7"
+    assert float(tags["rotation_mean_cosine"]) == pytest.approx(1.0)
     assert MlflowClient().get_run(run.info.run_id).data.metrics["rotation.companies"] == 3
