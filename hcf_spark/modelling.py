@@ -103,7 +103,7 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
         limit, cutoff = config.mlflow.reference_companies, config.evaluation.cutoff
         model, served = limit_companies(package.model, result, snapshot.test, limit, cutoff, config.seed)
         drift = None
-        if champion is not None:
+        if champion is not None and champion.model is not None:
             model, drift = rotate_to_champion(model, champion.model, snapshot.full, config.seed)
         package = package.with_model(model, _make_directory(model, snapshot, config))
         with timed(logger, "registering the champion model"):

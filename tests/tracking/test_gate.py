@@ -8,7 +8,7 @@ from mlflow.tracking import MlflowClient
 
 from hcf_spark.errors import RegistryError
 from hcf_spark.tracking import registry
-from hcf_spark.tracking.gate import Check, check_finite, check_not_worse, roll_back, run_gate
+from hcf_spark.tracking.gate import Check, check_finite, check_not_worse, note_not_compared, roll_back, run_gate
 
 SOUND = Check("vectors", {"numbers": 4, "not_finite": 0}, None)
 FAILED = Check("load", {}, "it does not load and answer: no such file")
@@ -67,6 +67,17 @@ def test_every_problem_is_told_and_the_champion_stays(judge, name):
     assert (verdict.promoted, verdict.reason) == (False, reason)
     assert champion(name) == "1"
     assert tags(name, "2")["gate_verdict"] == f"kept out: {reason}"
+
+
+def test_a_champion_that_is_no_measure_is_told_and_keeps_no_one_out(judge, name):
+    verdict = judge(SOUND, note_not_compared("1", "it does not load"))
+    assert (verdict.promoted, verdict.reason) == (
+        True, "passed 1 checks; not compared with champion 1: it does not load",
+    )  # fmt: skip
+    assert json.loads(tags(name, "1")["gate_champion"]) == {
+        "other": "1", "compared": False, "reason": "it does not load",
+    }  # fmt: skip
+    assert tags(name, "1")["gate_verdict"] == f"promoted: {verdict.reason}"
 
 
 def test_tags_are_such_as_unity_catalog_takes_and_figures_stay_whole(judge, name):
