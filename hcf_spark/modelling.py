@@ -116,6 +116,7 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
             "name": config.mlflow.model_name,
             "version": version,
             "gate": asdict(verdict),
+            "champion": registry.find_alias(config.mlflow.model_name, registry.CHAMPION),
             "rotation": drift and asdict(drift),
         }
         facts = RunFacts(
@@ -126,6 +127,9 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
             model_name=config.mlflow.model_name,
             model_version=version,
             model_aliases=aliases,
+            gate=metrics["model"]["gate"],
+            serving=metrics["model"]["champion"],
+            drift=metrics["model"]["rotation"],
             git_commit=git_commit(),
             table_versions=versions,
             package_versions=package_versions(),
