@@ -113,7 +113,8 @@ def make_sample(tables: Tables, config: Config, package: ModelPackage, snapshot:
         **{column: texts[column].tolist() for column in config.text.columns},
         "products": [[package.product_ids[product] for product in known] for known in products],
     }
-    return Sample(question, np.vstack([package.model.score(own) for own in companies]), package.product_ids)
+    scores = np.vstack([package.model.score(own) for own in companies])
+    return Sample(question, scores, package.product_ids, package.about.top_k)
 
 
 def make_checks(
