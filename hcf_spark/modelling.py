@@ -265,7 +265,7 @@ def _report_data(
         winners_test=result.leaders_on_test,
         model_descriptions={name: describe(name) for name in result.models},
         steps=matrix.sizes,
-        quarantine=matrix.quarantined,
+        quarantine=look.look_up_quarantine(tables, config),
         split=count_split(snapshot),
         text=look.look_up_text(tables, spec.encoder_id),
         products_per_company=per_company,
