@@ -4,6 +4,7 @@ make benchmark NAME=communities [CONF=file] [OUT=file]
 """
 
 import json
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ _STARTS = 10
 def run(config: Config) -> dict[str, Any]:
     """Run the chain, then compare with ``sample_truth``: adjusted Rand index by method, and the job's own figures.
 
-    K-means is told the true number of communities; Leiden is told nothing.
+    K-means is told the true number of communities; Leiden is told nothing. All are judged on the companies that every
+    method has put somewhere.
     """
     spark = get_session("benchmark", config)
     run_pipeline.run(spark, config)
@@ -47,12 +49,20 @@ def run(config: Config) -> dict[str, Any]:
         methods[f"k-means on {kind}"] = pd.Series(k_means, vectors.index)
         detected = detect_communities(values, settings.neighbours, settings.resolution, config.seed)
         methods[f"Leiden on {kind}"] = pd.Series(detected.partition.labels, vectors.index[detected.rows])
+    methods, judged = on_common(methods)
     facts = json.loads((Path(config.output) / "communities.json").read_text(encoding="utf-8"))
     return {
         "true_communities": n_true,
+        "companies": judged,
         "methods": {name: _judge(labels, truth) for name, labels in methods.items()},
         **{key: facts[key] for key in ("stability", "usage", "groups", "modularity")},
     }
+
+
+def on_common(methods: dict[str, pd.Series]) -> tuple[dict[str, pd.Series], int]:
+    """The methods' labels of the companies that all of them have, and how many these are."""
+    common = reduce(pd.Index.intersection, (labels.index for labels in methods.values()))
+    return {name: labels.loc[common] for name, labels in methods.items()}, len(common)
 
 
 def _vectors(tables: Tables, name: str) -> pd.DataFrame:
@@ -76,7 +86,7 @@ def _judge(labels: pd.Series, truth: pd.DataFrame) -> dict[str, float]:
 
 def print_table(found: dict[str, Any]) -> None:
     """The methods, as Markdown, and what the job says of its own."""
-    print(f"\n{found['true_communities']} true communities")
+    print(f"\n{found['true_communities']} true communities, judged on {found['companies']:,} companies")
     print("\n| method | found | ARI communities | ARI industries |\n|---|---|---|---|")
     for name, row in found["methods"].items():
         figures = f"{row['community_adjusted_rand']:.3f} | {row['industry_adjusted_rand']:.3f}"

@@ -103,7 +103,7 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
         limit, cutoff = config.mlflow.reference_companies, config.evaluation.cutoff
         model, served = limit_companies(package.model, result, snapshot.test, limit, cutoff, config.seed)
         drift = None
-        if champion is not None:
+        if champion is not None and champion.model is not None:
             model, drift = rotate_to_champion(model, champion.model, snapshot.full, config.seed)
         package = package.with_model(model, _make_directory(model, snapshot, config))
         with timed(logger, "registering the champion model"):
@@ -116,6 +116,7 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
             "name": config.mlflow.model_name,
             "version": version,
             "gate": asdict(verdict),
+            "champion": registry.find_alias(config.mlflow.model_name, registry.CHAMPION),
             "rotation": drift and asdict(drift),
         }
         facts = RunFacts(
@@ -126,6 +127,9 @@ def train_and_register(spark: SparkSession, config: Config) -> dict[str, Any]:
             model_name=config.mlflow.model_name,
             model_version=version,
             model_aliases=aliases,
+            gate=metrics["model"]["gate"],
+            serving=metrics["model"]["champion"],
+            drift=metrics["model"]["rotation"],
             git_commit=git_commit(),
             table_versions=versions,
             package_versions=package_versions(),
@@ -261,7 +265,7 @@ def _report_data(
         winners_test=result.leaders_on_test,
         model_descriptions={name: describe(name) for name in result.models},
         steps=matrix.sizes,
-        quarantine=matrix.quarantined,
+        quarantine=look.look_up_quarantine(tables, config),
         split=count_split(snapshot),
         text=look.look_up_text(tables, spec.encoder_id),
         products_per_company=per_company,

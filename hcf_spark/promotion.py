@@ -18,7 +18,7 @@ from hcf_spark.models.translated import Translated
 from hcf_spark.spark import look
 from hcf_spark.spark.tables import Tables
 from hcf_spark.tracking.champion import Champion
-from hcf_spark.tracking.gate import Check, check_finite, check_not_worse
+from hcf_spark.tracking.gate import Check, check_finite, check_not_worse, note_not_compared
 from hcf_spark.tracking.load_check import Sample, check_load
 from hcf_spark.tracking.run import log_metrics
 from hcf_spark.train.snapshot import Snapshot
@@ -113,7 +113,8 @@ def make_sample(tables: Tables, config: Config, package: ModelPackage, snapshot:
         **{column: texts[column].tolist() for column in config.text.columns},
         "products": [[package.product_ids[product] for product in known] for known in products],
     }
-    return Sample(question, np.vstack([package.model.score(own) for own in companies]), package.product_ids)
+    scores = np.vstack([package.model.score(own) for own in companies])
+    return Sample(question, scores, package.product_ids, package.about.top_k)
 
 
 def make_checks(
@@ -138,7 +139,7 @@ def make_checks(
         result: of the harness that chose it.
         served: NDCG@K of the challenger on test, of ``limit_companies``.
         package: what was registered.
-        champion: the present one; None where there is none to be measured by.
+        champion: the present one; None where there is none.
         snapshot: what it was judged on.
         sample: to ask the registered version.
         cutoff: K of NDCG@K.
@@ -149,7 +150,9 @@ def make_checks(
         rivals = {regime: _ndcg(result, rival, regime, cutoff) for regime, rival in result.baselines.items()}
         gains = gain_over(rivals, served, seed)
         checks += [check_not_worse("baseline", result.baselines[regime], regime, gains[regime]) for regime in REGIMES]
-    if champion is not None:
+    if champion is not None and champion.not_compared is not None:
+        checks.append(note_not_compared(champion.version, champion.not_compared))
+    elif champion is not None:
         gains = gain_over(ndcg_by_regime(champion.model, snapshot.test, cutoff), served, seed)
         checks += [check_not_worse("champion", champion.version, regime, gain) for regime, gain in gains.items()]
     judged = [_embed(package.model, getattr(snapshot.test, regime).companies) for regime in REGIMES]

@@ -29,9 +29,8 @@ def run(spark: SparkSession, config: Config) -> None:
         with timed(logger, f"scoring companies with {model.name} version {model.version}"):
             score_companies(tables, config, model.package, about, model.version, staging)
         keep_versions(tables, model.version, config.score.keep_versions)
-        if config.score.neighbours:
-            with timed(logger, "finding look-alikes"):
-                write_neighbours(tables, config, model.version, staging)
+        with timed(logger, "finding look-alikes"):
+            write_neighbours(tables, config, model.version, staging)
     for name in _TABLES:
         registry.note_table(model.run_id, name, tables.location(name), tables.version(name))
 

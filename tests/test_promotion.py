@@ -11,6 +11,7 @@ from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.package import About, ModelPackage
 from hcf_spark.models.translated import Translated
 from hcf_spark.promotion import limit_companies, make_checks, rotate_to_champion
+from hcf_spark.tracking.champion import Champion
 from hcf_spark.tracking.gate import Check
 
 ABOUT = About(
@@ -107,3 +108,6 @@ def test_the_gate_judges_what_is_served(logged, monkeypatch, limit):
     checks = make_checks("it", "1", result, ndcg, package, None, snapshot, None, cutoff=5, seed=0)
     assert [check.name for check in checks] == ["baseline_warm", "baseline_cold", "vectors", "load"]
     assert (checks[1].problem is None) == (limit == 400)
+    stranger = Champion("7", None, "it does not load")
+    checks = make_checks("it", "8", result, ndcg, package, stranger, snapshot, None, cutoff=5, seed=0)
+    assert checks[2].note == "not compared with champion 7: it does not load"

@@ -6,7 +6,8 @@ from typing import Self
 
 import numpy as np
 
-from hcf_spark.models.base import Model, ScoresForProducts
+from hcf_spark.models.base import Model
+from hcf_spark.models.both_ways import score_both_ways
 from hcf_spark.models.companies import Companies, unit_rows
 from hcf_spark.models.ranking import csr_rows, top_k
 
@@ -48,8 +49,7 @@ class Directory:
         for start in range(0, len(companies), _ROWS):
             block = companies.take(slice(start, start + _ROWS))
             vectors.append(_unit(model.embed(block)))
-            of_block = model.score(block)
-            ranked = model.score_for_products(block) if isinstance(model, ScoresForProducts) else of_block.copy()
+            of_block, ranked = score_both_ways(model, block)
             for cells in (of_block, ranked):
                 cells[csr_rows(block.known), block.known.indices] = -np.inf
             scores, order = np.hstack([scores, of_block.T]), np.hstack([order, ranked.T])

@@ -88,6 +88,10 @@ class RunFacts:
         model_name: in the registry; None: not registered.
         model_version: in the registry.
         model_aliases: in the registry.
+        gate: the verdict on the version: promoted, reason, mode, and checks of name, found, problem and note; None:
+            there was none.
+        serving: the version that is the champion now; None: there is none.
+        drift: of the company vectors from those of the champion before, as counted; None: they were not rotated.
         git_commit: of the code; None where it is not known.
         table_versions: of the tables read and written; None for a table without versions.
         package_versions: of the packages that matter.
@@ -100,6 +104,9 @@ class RunFacts:
     model_name: str | None = None
     model_version: str | int | None = None
     model_aliases: Sequence[str] = ()
+    gate: Mapping[str, Any] | None = None
+    serving: str | None = None
+    drift: Mapping[str, int | float] | None = None
     git_commit: str | None = None
     table_versions: Mapping[str, str | int | None] = field(default_factory=dict)
     package_versions: Mapping[str, str] = field(default_factory=dict)
@@ -118,7 +125,7 @@ class ReportData:
             "cold": {...}, "companies_warm": {...}, "bpdm": {...}, "over_baseline": {...}, "slices": {...},
             "calibration": {...}, "trials": [...], "tune_seconds": s, "fit_seconds": s, "settings": {...}, ...}``, each
             of which may be missing.
-        champion: name of the model chosen for use; None: there is none.
+        champion: name of the model chosen for use, which the gate may keep out; None: there is none.
         winners_validation: regime to the name of the model with the highest NDCG@K on validation.
         winners_test: regime to the name of the model with the highest NDCG@K on test.
         model_descriptions: model name to one sentence.

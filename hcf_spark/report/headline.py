@@ -40,22 +40,27 @@ class Result:
     champion_is_first: bool
 
 
+def role(data: ReportData) -> str:
+    """What the page calls the model that was chosen: a challenger where the gate kept it out."""
+    return "challenger" if data.run.gate is not None and not data.run.gate["promoted"] else "champion"
+
+
 def build_results(data: ReportData) -> list[Result]:
     """One result for each regime that was tested."""
     return [_result(data, regime) for regime in REGIMES if regime in data.winners_test]
 
 
 def champion_verdict(data: ReportData, results: list[Result]) -> str | None:
-    """One sentence on how the champion did on test; None without a champion or a test."""
+    """One sentence on how the model that was chosen did on test; None without such a model or a test."""
     if data.champion is None or not results:
         return None
     won = [result.regime for result in results if result.champion_is_first]
     lost = [result.regime for result in results if not result.champion_is_first]
     if not lost:
-        return f"The champion is first on the test set for {' and for '.join(won)} companies."
+        return f"The {role(data)} is first on the test set for {' and for '.join(won)} companies."
     if not won:
-        return f"The champion is not first on the test set for {' or for '.join(lost)} companies."
-    return f"The champion is first on the test set for {won[0]} companies, not for {lost[0]} ones."
+        return f"The {role(data)} is not first on the test set for {' or for '.join(lost)} companies."
+    return f"The {role(data)} is first on the test set for {won[0]} companies, not for {lost[0]} ones."
 
 
 def _result(data: ReportData, regime: Regime) -> Result:

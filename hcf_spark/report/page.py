@@ -9,7 +9,7 @@ from hcf_spark.report import charts, formats
 from hcf_spark.report.cost import build_costs, total_seconds
 from hcf_spark.report.data import ReportData
 from hcf_spark.report.detail_tables import build_detail_tables
-from hcf_spark.report.headline import REGIMES, build_results, champion_verdict
+from hcf_spark.report.headline import REGIMES, build_results, champion_verdict, role
 from hcf_spark.report.map_chart import NUMBERED, draw_map
 from hcf_spark.report.metric_table import MetricTable, build_metric_table, build_probe_table
 from hcf_spark.report.reliability import build_calibration_table, draw_reliability, find_bins
@@ -44,6 +44,7 @@ def render_report(data: ReportData) -> str:
     style = files("hcf_spark.report").joinpath("report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
         data=data,
+        role=role(data),
         style=Markup(style),  # noqa: S704 our own file
         results=results,
         verdict=champion_verdict(data, results),

@@ -32,6 +32,7 @@ _ROWS = 2048
 def write_neighbours(tables: Tables, config: Config, version: str, staging: Staging) -> None:
     """Write ``company_neighbours`` from the vectors of a model version, unless they have not changed; runs jobs.
 
+    With ``score.neighbours`` 0 the version has no rows afterwards.
     Up to ``score.max_exact_companies`` every company is compared with every other, a block of each at a time; beyond,
     with those that an index brings up. A company whose vector is zero (the model knows nothing of it) has no
     neighbours and is none.
@@ -43,6 +44,10 @@ def write_neighbours(tables: Tables, config: Config, version: str, staging: Stag
         staging: on a path that all nodes see.
     """
     settings = config.score
+    if not settings.neighbours:
+        if not tables.read(_TABLE, "score_companies").where(F.col("model_version") == version).isEmpty():
+            tables.delete_values(_TABLE, "model_version", [version])
+        return
     vectors = tables.read("company_embeddings", "score_companies").where(F.col("model_version") == version)
     vectors = vectors.where(F.exists("embedding", lambda value: value != 0))
     found = vectors.agg(F.count(F.lit(1)).alias("n"), F.bit_xor(F.xxhash64("company_id", "input_hash"))).head()

@@ -13,6 +13,7 @@ from hcf_spark.spark.tables import Tables
 
 logger = logging.getLogger(__name__)
 
+CSV = ".csv"
 _REQUIRED = {
     "companies": ("company_id", "name"),
     "products": ("product_id", "name"),
@@ -49,14 +50,14 @@ def load_tables(spark: SparkSession, tables: Tables, config: Config) -> None:
 
 def load_csv_folder(spark: SparkSession, tables: Tables, folder: Path, max_quarantined_share: float) -> None:
     """Load companies.csv, products.csv and usage.csv, all columns kept, broken records to quarantine; runs jobs."""
-    frames = {name: read_csv(spark, folder / f"{name}.csv", required) for name, required in _REQUIRED.items()}
+    frames = {name: read_csv(spark, folder / (name + CSV), required) for name, required in _REQUIRED.items()}
     checked = {name: check_records(frame) for name, frame in frames.items()}
     for name, records in checked.items():
-        write_quarantine(tables, f"{name}.csv", records, max_quarantined_share)
+        write_quarantine(tables, name + CSV, records, max_quarantined_share)
     for name, records in checked.items():
         tables.overwrite(name, records.good)
         n_rows = tables.read(name, "this job").count()
-        logger.info("%s: %s rows from %s", name, f"{n_rows:,}", folder / f"{name}.csv")
+        logger.info("%s: %s rows from %s", name, f"{n_rows:,}", folder / (name + CSV))
 
 
 def load_sample_world(spark: SparkSession, tables: Tables, config: Config) -> None:

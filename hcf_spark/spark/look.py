@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from hcf_spark.config import Config
 from hcf_spark.spark.checks import check_companies, filter_where
+from hcf_spark.spark.load import CSV
 from hcf_spark.spark.tables import Tables
 
 
@@ -36,6 +37,19 @@ def look_up_training_companies(tables: Tables, n_companies: int) -> list[str]:
         .select("company_idx", "company_id")
     )
     return vocab.toPandas().sort_values("company_idx")["company_id"].tolist()
+
+
+def look_up_quarantine(tables: Tables, config: Config) -> dict[str, dict[str, int]]:
+    """Rows set aside by source and rule, of the last run on each source; runs a job.
+
+    Where the input is not read from CSV files, what an earlier run found in such files is left out.
+    """
+    rows = tables.read("quarantine", "build_matrix").groupBy("source_table", "rule").count()
+    found: dict[str, dict[str, int]] = {}
+    for row in rows.orderBy("source_table", "rule").collect():
+        if config.input.source == "csv" or not row["source_table"].endswith(CSV):
+            found.setdefault(row["source_table"], {})[row["rule"]] = row["count"]
+    return found
 
 
 def look_up_text(tables: Tables, encoder_id: str) -> dict[str, int | str]:

@@ -61,6 +61,7 @@ COMPANY_SCORES = T.StructType(
         T.StructField("rank", T.IntegerType(), False),
         T.StructField("score", T.FloatType(), False),
         T.StructField("reasons", REASONS),
+        T.StructField("why", T.StringType()),  # the reasons as a sentence
         T.StructField("model_version", T.StringType(), False),
         T.StructField("scored_at", T.TimestampType(), False),
     ]

@@ -143,14 +143,11 @@ def _best_products(touched: DataFrame, size: int) -> DataFrame:
 
 
 def _best_companies(lists: DataFrame, size: int) -> DataFrame:
-    """The best of the lists that each partition has made for a product; equal scores in the order of company_id."""
-    cells = lists.select(F.col("id").alias("product_id"), F.explode(F.arrays_zip("ids", "scores")).alias("cell"))
-    best_first = W.partitionBy("product_id").orderBy(F.desc("score"), "company_id")
-    return (
-        cells.select("product_id", F.col("cell.ids").alias("company_id"), F.col("cell.scores").alias("score"))
-        .withColumn("rank", F.row_number().over(best_first))
-        .where(F.col("rank") <= size)
-    )
+    """The best of the lists that each partition has made for a product; equal ones in the order of company_id."""
+    cells = lists.select(F.col("id").alias("product_id"), F.explode(F.arrays_zip("ids", "scores", "ranked_by")))
+    best_first = W.partitionBy("product_id").orderBy(F.desc("col.ranked_by"), "col.ids")
+    ranks = cells.withColumn("rank", F.row_number().over(best_first)).where(F.col("rank") <= size)
+    return ranks.select("product_id", F.col("col.ids").alias("company_id"), "rank", F.col("col.scores").alias("score"))
 
 
 def keep_versions(tables: Tables, version: str, n_kept: int) -> None:

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from hcf_spark.models.running_top_k import RunningTopK
 
 COMPANY, PRODUCT = "company", "product"
-RANKED = (
-    "direction string, id string, ids array<string>, scores array<float>, input_hash bigint, embedding array<float>"
-)
+RANKED = """
+    direction string, id string, ids array<string>, scores array<float>, ranked_by array<float>,
+    input_hash bigint, embedding array<float>
+"""
 Batches = Iterator[pa.RecordBatch]
 
-_COLUMNS = ["direction", "id", "ids", "scores", "input_hash", "embedding"]
+_COLUMNS = ["direction", "id", "ids", "scores", "ranked_by", "input_hash", "embedding"]
 _ROWS = 512
 
 
@@ -34,8 +35,8 @@ def make_score_fn(package: str, top_k: int, companies_per_product: int) -> Calla
 
     Out, as ``RANKED``: for each changed company (direction ``company``) its best products, ids and scores best first,
     known ones left out, with its vector and input_hash; after the last of them, for each product (``product``) its best
-    companies of this partition, changed or not, users left out, by the model's ``score_for_products`` where it has one.
-    So at most P ``companies_per_product`` cells are held from block to block.
+    companies of this partition, changed or not, users left out, with their scores, ranked_by the model's
+    ``score_for_products`` where it has one. So at most P ``companies_per_product`` cells are held from block to block.
 
     Args:
         package: folder of the model package.
@@ -44,7 +45,7 @@ def make_score_fn(package: str, top_k: int, companies_per_product: int) -> Calla
     """
 
     def score(batches: Batches) -> Batches:
-        from hcf_spark.models.base import ScoresForProducts
+        from hcf_spark.models.both_ways import score_both_ways
         from hcf_spark.models.ranking import leave_out
         from hcf_spark.models.running_top_k import RunningTopK
 
@@ -52,7 +53,11 @@ def make_score_fn(package: str, top_k: int, companies_per_product: int) -> Calla
         best = RunningTopK(len(products), companies_per_product) if companies_per_product else None
         seen = []
         for block, companies, model in read_blocks(package, batches):
-            scores = leave_out(model.score(companies), companies.known)
+            if best is None:
+                scores = order = model.score(companies)
+            else:
+                scores, order = score_both_ways(model, companies)
+            scores = leave_out(scores, companies.known)
             rows = np.flatnonzero(block["is_changed"].to_numpy(zero_copy_only=False))
             if len(rows) == len(block):
                 yield _rank_products(block, scores, model.embed(companies), products, top_k)
@@ -60,9 +65,8 @@ def make_score_fn(package: str, top_k: int, companies_per_product: int) -> Calla
                 vectors = model.embed(companies.take(rows))
                 yield _rank_products(block.take(pa.array(rows)), scores[rows], vectors, products, top_k)
             if best is not None:
-                if isinstance(model, ScoresForProducts):
-                    scores = leave_out(model.score_for_products(companies), companies.known)
-                best.add(scores.T)
+                order = scores if order is scores else leave_out(order, companies.known)
+                best.add(order.T, scores.T)
                 seen.append(block["company_id"])
         if seen:
             yield _rank_companies(best, products, pa.concat_arrays(seen))
@@ -98,6 +102,7 @@ def _rank_products(
         block["company_id"],
         as_lists(products.take(pa.array(chosen[allowed])), sizes),
         as_lists(pa.array(values[allowed]), sizes),
+        pa.nulls(len(block), pa.list_(pa.float32())),
         block["input_hash"],
         as_lists(pa.array(vectors.ravel()), [vectors.shape[1]] * len(block)),
     ]
@@ -111,6 +116,7 @@ def _rank_companies(best: "RunningTopK", products: pa.Array, companies: pa.Array
         pa.array([PRODUCT] * len(products)),
         products,
         as_lists(companies.take(pa.array(best.columns[allowed])), sizes),
+        as_lists(pa.array(best.beside[allowed]), sizes),
         as_lists(pa.array(best.values[allowed]), sizes),
         pa.nulls(len(products), pa.int64()),
         pa.nulls(len(products), pa.list_(pa.float32())),

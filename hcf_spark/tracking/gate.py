@@ -16,8 +16,10 @@ logger = logging.getLogger(__name__)
 
 Mode = Literal["off", "dry_run", "on"]
 
-LINEAGE_TAG = "gate.lineage"
-_VERDICT_TAG, _MODE_TAG, _BEFORE_TAG = "gate.verdict", "gate.mode", "gate.champion_before"
+# Unity Catalog knows no dot in a tag's name, and no value of any length.
+LINEAGE_TAG = "gate_lineage"
+_VERDICT_TAG, _MODE_TAG, _BEFORE_TAG = "gate_verdict", "gate_mode", "gate_champion_before"
+_TAG_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,14 @@ class Check:
         found: the figures behind the answer, as plain values.
         problem: why it fails; None if it passes.
         is_comparison: a failed one is only noted where no version is champion yet: there is nothing better to serve.
+        note: why it could not be asked; None if it was. It does not fail then.
     """
 
     name: str
     found: dict[str, Any]
     problem: str | None
     is_comparison: bool = False
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,12 @@ def check_not_worse(kind: str, other: str, regime: str, gain: Mapping[str, float
     return Check(f"{kind}_{regime}", {"other": other, **figures}, problem, is_comparison=True)
 
 
+def note_not_compared(version: str, reason: str) -> Check:
+    """What stands in place of the comparison with a champion that is no measure."""
+    found = {"other": version, "compared": False, "reason": reason}
+    return Check("champion", found, None, note=f"not compared with champion {version}: {reason}")
+
+
 def check_finite(vectors: np.ndarray) -> Check:
     """Whether all (B, d) company vectors are finite."""
     n_bad = vectors.size - int(np.count_nonzero(np.isfinite(vectors)))
@@ -83,21 +93,23 @@ def run_gate(mode: Mode, name: str, version: str, lineage: str, checks: Sequence
     problems = [check.problem for check in failed]
     is_first = find_alias(name, CHAMPION) is None
     promoted = mode != "on" or all(check.is_comparison and is_first for check in failed)
-    reason = "; ".join(problems) or (f"passed {len(checks)} checks" if mode != "off" else "the gate is off")
+    notes = [check.note for check in checks if check.note is not None]
+    passed = [] if problems else [f"passed {len(checks) - len(notes)} checks" if mode != "off" else "the gate is off"]
+    reason = "; ".join(problems + passed + notes)
     verdict = Verdict(promoted, reason, mode, list(checks))
     client = MlflowClient()
     tags = {
         LINEAGE_TAG: lineage,
         _MODE_TAG: mode,
-        _VERDICT_TAG: f"{'promoted' if promoted else 'kept out'}: {reason}",
-        **{f"gate.{check.name}": json.dumps(check.found) for check in checks},
+        _VERDICT_TAG: f"{'promoted' if promoted else 'kept out'}: {reason}"[:_TAG_CHARACTERS],
+        **{f"gate_{check.name}": json.dumps(check.found) for check in checks},
     }
     for key, value in tags.items():
         client.set_model_version_tag(name, version, key, value)
     if promoted:
         _promote(client, name, version)
     logger.log(
-        logging.WARNING if problems else logging.INFO,
+        logging.WARNING if problems or notes else logging.INFO,
         "gate (%s): %s version %s %s: %s", mode, name, version,
         "is the champion" if promoted else "does not become champion", reason,
     )  # fmt: skip

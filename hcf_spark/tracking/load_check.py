@@ -25,11 +25,17 @@ class Sample:
         question: input of the model by column, plain values, a row for each of B companies.
         scores: (B, P) float32.
         product_ids: the P ids.
+        top_k: products in an answer.
     """
 
     question: dict[str, list[Any]]
     scores: np.ndarray
     product_ids: Sequence[str]
+    top_k: int
+
+    def sizes(self) -> list[int]:
+        """Products that the answer has for each company: known ones are left out."""
+        return [min(self.top_k, len(self.product_ids) - len(known)) for known in self.question["products"]]
 
 
 def check_load(name: str, version: str, sample: Sample) -> Check:
@@ -52,7 +58,7 @@ def check_load(name: str, version: str, sample: Sample) -> Check:
 
 
 def compare_answer(product_ids: Sequence[Sequence[str]], scores: Sequence[Sequence[float]], sample: Sample) -> Check:
-    """Whether an answer has the scores of the sample.
+    """Whether an answer has the scores of the sample, as many for each company as it asks for where there are so many.
 
     Args:
         product_ids: for each company, those recommended.
@@ -63,9 +69,13 @@ def compare_answer(product_ids: Sequence[Sequence[str]], scores: Sequence[Sequen
     cells = [(row, position.get(product)) for row, products in enumerate(product_ids) for product in products]
     given = np.array([score for own in scores for score in own], np.float64)
     found = {"companies": len(sample.scores), "scores": len(given)}
-    is_whole = len(product_ids) == len(sample.scores) and all(column is not None for _, column in cells)
+    is_whole = [len(own) for own in product_ids] == sample.sizes() and all(column is not None for _, column in cells)
     if not (is_whole and len(given) == len(cells) and np.isfinite(given).all()):
-        return Check("load", found, "its answer is not finite scores of known products for each company of the sample")
+        return Check(
+            "load",
+            found,
+            "its answer is not finite scores of as many products as asked for, for each company of the sample",
+        )
     rows, columns = np.array(cells, np.int64).reshape(-1, 2).T
     distance = np.abs(given - sample.scores[rows, columns]).max(initial=0.0)
     farthest = float(distance / max(np.ptp(sample.scores), np.finfo(np.float32).tiny))

@@ -200,4 +200,4 @@ def note_drift(name: str, version: str, champion: str, drift: Drift) -> None:
     client, figures = MlflowClient(), asdict(drift)
     mlflow.log_metrics({f"rotation.{key}": value for key, value in figures.items()})
     for key, value in {"champion": champion, **figures}.items():
-        client.set_model_version_tag(name, version, f"rotation.{key}", str(value))
+        client.set_model_version_tag(name, version, f"rotation_{key}", str(value))

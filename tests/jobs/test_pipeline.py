@@ -182,11 +182,11 @@ def test_a_version_that_is_as_good_as_the_champion_takes_its_place(again, config
     connect(config)
     assert find_alias("hcf_spark", CHAMPION) == find_alias("hcf_spark", CHALLENGER) == "2"
     tags = mlflow.tracking.MlflowClient().get_model_version("hcf_spark", "2").tags
-    assert tags["gate.verdict"] == "promoted: passed 6 checks"
+    assert tags["gate_verdict"] == "promoted: passed 6 checks"
     for regime in ("warm", "cold"):
         nothing = {"other": "1", "difference": 0.0, "low": 0.0, "high": 0.0}
-        assert json.loads(tags[f"gate.champion_{regime}"]) == nothing
-    loaded = json.loads(tags["gate.load"])
+        assert json.loads(tags[f"gate_champion_{regime}"]) == nothing
+    loaded = json.loads(tags["gate_load"])
     assert loaded["companies"] == 20
     assert loaded["farthest"] < 1e-4
     assert again["model"]["gate"]["promoted"]
@@ -196,9 +196,9 @@ def test_a_version_that_is_as_good_as_the_champion_takes_its_place(again, config
 def test_the_same_model_again_has_the_same_vectors(again, config):
     connect(config)
     tags = mlflow.tracking.MlflowClient().get_model_version("hcf_spark", "2").tags
-    assert tags["rotation.champion"] == "1"
-    assert float(tags["rotation.mean_cosine"]) == pytest.approx(1.0, abs=1e-4)
-    assert float(tags["rotation.relative_residual"]) < 1e-3
+    assert tags["rotation_champion"] == "1"
+    assert float(tags["rotation_mean_cosine"]) == pytest.approx(1.0, abs=1e-4)
+    assert float(tags["rotation_relative_residual"]) < 1e-3
 
 
 def test_rolling_back_is_one_command(again, settings, config, capsys):

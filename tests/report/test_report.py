@@ -14,7 +14,7 @@ from hcf_spark.report.formats import ABSENT
 from hcf_spark.report.page import render_plots, render_report
 
 SECTIONS = [
-    "about", "result", "data", "filter", "quarantine", "split", "text", "models", "slices", "calibration",
+    "about", "result", "gate", "data", "filter", "quarantine", "split", "text", "models", "slices", "calibration",
     "curves", "map", "examples", "cost", "provenance",
 ]  # fmt: skip
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -31,6 +31,10 @@ def metrics(ndcg, cutoff=20):
         "recall": 0.3,
         "threshold": 7.0,
     }
+
+
+def check(name, found, problem=None, note=None):
+    return {"name": name, "found": found, "problem": problem, "is_comparison": True, "note": note}
 
 
 def make_run(**changes):
@@ -191,7 +195,9 @@ def test_user_text_is_escaped_everywhere():
         title=EVIL,
         run=make_run(
             run_id=EVIL, created_at=EVIL, settings_yaml=f"output: {EVIL}", model_name=EVIL, model_version=EVIL,
-            model_aliases=(EVIL,), git_commit=EVIL, table_versions={EVIL: EVIL}, package_versions={EVIL: EVIL},
+            model_aliases=(EVIL,), serving=EVIL, drift={EVIL: 1}, git_commit=EVIL,
+            gate={"promoted": False, "reason": EVIL, "mode": "on", "checks": [check(EVIL, {EVIL: EVIL}, EVIL)]},
+            table_versions={EVIL: EVIL}, package_versions={EVIL: EVIL},
         ),
         dataset={EVIL: 1},
         models={EVIL: {"warm": metrics(0.1), "cold": metrics(0.1), "bpdm": metrics(0.1), "settings": {EVIL: EVIL}}},
@@ -255,6 +261,45 @@ def test_headline_says_when_validation_pointed_elsewhere(full):
     )
 
 
+CHECKS = [
+    check("baseline_warm", {"other": "ease", "difference": -0.02, "low": -0.03, "high": -0.01}, "worse than ease"),
+    check("champion", {"other": "3", "compared": False}, note="not compared with champion 3"),
+    check("vectors", {"numbers": 40, "not_finite": 0}),
+]
+
+
+@pytest.mark.parametrize(
+    ("serving", "still"), [("3", "version 3 is still the champion"), (None, "no version is the champion")]
+)
+def test_a_version_that_the_gate_kept_out_is_no_champion(serving, still):
+    gate = {"promoted": False, "reason": "worse than ease", "mode": "on", "checks": CHECKS}
+    html = render_report(make_data(run=make_run(gate=gate, serving=serving)))
+    sections = Page(html).sections
+    kept_out = f"Kept out: worse than ease; {still}."
+    assert kept_out in sections["result"]
+    assert "Challenger hcf" in sections["result"]
+    assert "The challenger is first on the test set for cold companies" in sections["result"]
+    assert kept_out in sections["gate"]
+    for row in (
+        "Baseline warm worse than ease other: ease, difference: -0.02, low: -0.03, high: -0.01",
+        "Champion not compared with champion 3 other: 3, compared: False",
+        "Vectors passed numbers: 40, not_finite: 0",
+    ):
+        assert row in sections["gate"]
+    assert '<span class="tag">champion</span>' not in html
+    assert not any("The champion" in text for name, text in sections.items() if name != "about")
+
+
+def test_a_version_that_passed_the_gate_is_the_champion_and_its_drift_is_told():
+    gate = {"promoted": True, "reason": "passed 1 checks", "mode": "dry_run", "checks": CHECKS[2:]}
+    drift = {"companies": 1_200, "mean_cosine": 0.98765, "relative_residual": 0.1}
+    sections = Page(render_report(make_data(run=make_run(gate=gate, serving="7", drift=drift)))).sections
+    assert "Champion hcf" in sections["result"]
+    assert "Kept out" not in sections["result"]
+    assert "Promoted: passed 1 checks. Version 7 is the champion. The gate was a dry run" in sections["gate"]
+    assert "Companies 1,200 Mean cosine 0.9877 Relative residual 0.1" in sections["gate"]
+
+
 def test_champion_made_of_two_models_is_level_with_its_parts():
     both = {"warm": metrics(0.45), "cold": metrics(0.35), "settings": {"warm": {"ridge": 100.0}, "cold": {}}}
     data = make_data(models={**make_data().models, "ease+hcf": both}, champion="ease+hcf", **NO_CHARTS)
@@ -314,6 +359,7 @@ def test_empty_sections_say_so():
     sections = Page(render_report(EMPTY)).sections
 
     assert sections["result"].endswith("No champion was chosen. No model was judged on a test set.")
+    assert sections["gate"].endswith("No version was given to the gate.")
     assert sections["quarantine"].endswith("No bad row was found.")
     assert sections["curves"].endswith("No model of this run was trained in epochs.")
     assert sections["examples"].endswith("No example company was chosen.")

@@ -106,3 +106,10 @@ def test_the_table_is_written_when_vectors_change_and_only_then(spark, make_conf
     assert by_index[0] == version + 1
     assert by_index[1]["neighbour_id"].tolist() == found["neighbour_id"].tolist()
     assert not (tmp_path / "staging").exists()
+
+    of_another = spark.createDataFrame([("a", "b", 1, 0.5, "6")], COMPANY_NEIGHBOURS)
+    tables.replace_where("company_neighbours", of_another, COMPANY_NEIGHBOURS, "model_version", "6")
+    none_wanted = write("score.neighbours=0")
+    assert set(none_wanted[1]["model_version"]) == {"6"}
+    assert write("score.neighbours=0")[0] == none_wanted[0]
+    assert len(write()[1]) == 1 + len(found)

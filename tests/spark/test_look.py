@@ -1,5 +1,7 @@
 """Facts that package and report take from the tables."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,10 @@ def tables(spark, tmp_path_factory):
             schemas.TEXT_EMBEDDINGS,
         ),
     }
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    broken = [("usage", "duplicate pair"), ("usage", "duplicate pair"), ("usage", "unknown")]
+    broken += [("companies.csv", "too many fields"), ("companies.text", "description: no text")]
+    rows["quarantine"] = [(name, None, rule, "{}", "run", now) for name, rule in broken], schemas.QUARANTINE
     for name, (content, schema) in rows.items():
         tables.overwrite(name, spark.createDataFrame(content, schema), schema)
     companies = [("a", "A", None, "wiki of a"), ("b", None, "b's text", "wiki of b"), ("d", "D", None, None)]
@@ -45,6 +51,16 @@ def tables(spark, tmp_path_factory):
 
 def test_dataset(tables):
     assert look.look_up_dataset(tables) == {"companies": 2, "products": 3, "interactions": 3, "density": 0.5}
+
+
+@pytest.mark.parametrize(("source", "has_files"), [("csv", True), ("tables", False)])
+def test_all_that_was_set_aside_is_counted_by_source_and_rule(tables, source, has_files):
+    config = load_config(overrides=["output=out", f"input.source={source}"])
+    assert look.look_up_quarantine(tables, config) == {
+        **({"companies.csv": {"too many fields": 1}} if has_files else {}),
+        "companies.text": {"description: no text": 1},
+        "usage": {"duplicate pair": 2, "unknown": 1},
+    }
 
 
 def test_products_are_in_the_order_of_their_index(tables):

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 from tiny_bert import save_tiny_bert
 from tiny_package import make_hcf, make_package
 from worlds import fit_first
@@ -17,12 +18,16 @@ from worlds import fit_first
 from hcf_spark.config import load_config
 from hcf_spark.errors import DataError
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.models.calibrated import Calibrated, RowCalibration
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.hcf import Hcf
 from hcf_spark.models.package import ModelPackage
 from hcf_spark.models.popularity import Popularity
 from hcf_spark.models.ranking import csr_rows
-from hcf_spark.spark import score_blocks
+from hcf_spark.models.reasons import Reason
+from hcf_spark.models.rotated import Rotated
+from hcf_spark.models.wording import sentence
+from hcf_spark.spark import schemas, score_blocks
 from hcf_spark.spark.embed import embed_companies
 from hcf_spark.spark.score import keep_versions, old_versions, score_companies
 from hcf_spark.spark.score_blocks import make_score_fn
@@ -237,7 +242,7 @@ def test_only_companies_that_changed_are_scored_again_and_those_gone_lose_their_
     first[0] = first[0][first[0]["rank"] <= 2]
     for old, new in zip(first, second, strict=True):
         assert len(old) == len(new) > 0
-        for column in old.columns.drop(["scored_at", "input_hash", "reasons"], errors="ignore"):
+        for column in old.columns.drop(["scored_at", "input_hash", "reasons", "why"], errors="ignore"):
             if column in ("score", "embedding"):
                 np.testing.assert_allclose(np.vstack(old[column]), np.vstack(new[column]), atol=1e-6)
             else:
@@ -249,6 +254,43 @@ def test_reasons_add_up_to_the_score_in_both_directions(scored, tables):
         sums = [sum(reason["share"] for reason in reasons) for reasons in rows["reasons"]]
         np.testing.assert_allclose(sums, rows["score"], atol=1e-5)
         assert {reason["kind"] for reasons in rows["reasons"] for reason in reasons} >= {"text", "popularity"}
+        for why, reasons in zip(rows["why"], rows["reasons"], strict=True):
+            assert why == sentence([Reason(**reason.asDict()) for reason in reasons])
+        assert rows["why"].str.contains(r"its description.*\([+-]0\.").any()
+
+
+def test_tables_of_an_earlier_release_without_sentences_are_made_anew(spark, copied, package, tmp_path):
+    tables, config = copied
+    old = StructType([field for field in schemas.PRODUCT_SCORES if field.name != "why"])
+    tables.make_empty("product_scores", old, "model_version")
+    assert bring_up_to_date(tables, config, package, "7", tmp_path) == len(TEXTS)
+    for name in ("company_scores", "product_scores"):
+        assert read(tables, name, "7")["why"].notna().all()
+
+
+def test_a_calibrated_model_ranks_companies_by_log_odds_and_tells_the_probability(run, package, tables, config):
+    """What known products add to the rank they take from the probability here, so that it does not always fall."""
+    warm, cold = (
+        RowCalibration(1.0, 0.3, intercept, np.array([-1.0, 0.0]), np.zeros(2), np.ones(2)) for intercept in (0, -1)
+    )
+    turned = Rotated(Calibrated(package.model, warm, cold, reach=2.0), np.eye(16, dtype=np.float32))
+    calibrated = package.with_model(turned, None)
+    run(calibrated, version="9")
+    found = read(tables, "product_scores", "9").sort_values(["product_id", "rank"])
+    sums = [sum(reason["share"] for reason in reasons) for reasons in found["reasons"]]
+    np.testing.assert_allclose(sums, found["score"], atol=1e-5)
+    rows = build_scoring_rows(tables, config, package.about).toPandas().sort_values("company_id", ignore_index=True)
+    companies = package.companies(rows["company_id"], np.stack(rows["text"]), None, rows["products"])
+    order, scores = turned.score_for_products(companies), turned.score(companies)
+    order[csr_rows(companies.known), companies.known.indices] = -np.inf
+    falls = []
+    for column, product in enumerate(package.product_ids):
+        best = [row for row in np.argsort(-order[:, column], kind="stable")[:4] if order[row, column] > -np.inf]
+        own = found[found["product_id"] == product]
+        assert own["company_id"].tolist() == rows["company_id"][best].tolist()
+        np.testing.assert_allclose(own["score"], scores[best, column], atol=1e-5)
+        falls.append(own["score"].is_monotonic_decreasing)
+    assert not all(falls)
 
 
 def test_rows_of_old_model_versions_are_deleted(copied, package, tmp_path):
@@ -256,7 +298,7 @@ def test_rows_of_old_model_versions_are_deleted(copied, package, tmp_path):
     tables, config = copied
     few = config.score.model_copy(update={"with_reasons": False, "companies_per_product": 0})
     bring_up_to_date(tables, config.model_copy(update={"score": few}), package, "10", tmp_path)
-    assert read(tables, "company_scores", "10")["reasons"].isna().all()
+    assert read(tables, "company_scores", "10")[["reasons", "why"]].isna().all(axis=None)
     assert read(tables, "product_scores", "10").empty
     version = tables.version("company_scores")
     keep_versions(tables, "7", n_kept=3)

@@ -29,7 +29,7 @@ def name(request, logged, add_version):
 def test_the_champion_is_asked_in_the_vocabulary_of_the_challenger(name, store, package, tmp_path):
     challenger = make_package(make_hcf(n_products=6, seed=1), store, n_products=6)
     champion = load_champion(name, "here", challenger, tmp_path)
-    assert champion.version == "1"
+    assert (champion.version, champion.not_compared) == ("1", None)
     assert champion.model.product_idx.tolist() == [0, 1, 2, 3, 4, -1]
     assert champion.model.company_idx.tolist() == [0, 1, 2]
     assert champion.model.package.product_ids == package.product_ids
@@ -40,7 +40,7 @@ def test_no_champion_is_no_measure(package, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["lineage", "encoder", "files"])
-def test_a_champion_of_another_world_is_no_measure_and_the_log_says_why(
+def test_a_champion_of_another_world_is_no_measure_and_it_is_said_why(
     change, logged, add_version, package, tmp_path, caplog
 ):
     name, challenger = f"another {change}", package
@@ -52,9 +52,11 @@ def test_a_champion_of_another_world_is_no_measure_and_the_log_says_why(
         MlflowClient().create_model_version(name, "file:///nowhere/at/all")
         run_gate("on", name, "2", "here", [])
     with caplog.at_level(logging.WARNING, "hcf_spark"):
-        assert load_champion(name, "here", challenger, tmp_path) is None
+        champion = load_champion(name, "here", challenger, tmp_path)
     reason = {"lineage": "other data", "encoder": "of another kind", "files": "does not load"}[change]
     assert reason in caplog.text
+    assert reason in champion.not_compared
+    assert (champion.model is None) == (change != "lineage")  # vectors are rotated to it all the same
 
 
 def test_drift_is_noted_on_version_and_run(name, store):
@@ -63,6 +65,6 @@ def test_drift_is_noted_on_version_and_run(name, store):
     with tracked_run(store, "drift", {}) as run:
         registry.note_drift(name, "1", "7", drift)
     tags = MlflowClient().get_model_version(name, "1").tags
-    assert tags["rotation.champion"] == "7"
-    assert float(tags["rotation.mean_cosine"]) == pytest.approx(1.0)
+    assert tags["rotation_champion"] == "7"
+    assert float(tags["rotation_mean_cosine"]) == pytest.approx(1.0)
     assert MlflowClient().get_run(run.info.run_id).data.metrics["rotation.companies"] == 3

@@ -8,7 +8,7 @@ from mlflow.tracking import MlflowClient
 
 from hcf_spark.errors import RegistryError
 from hcf_spark.tracking import registry
-from hcf_spark.tracking.gate import Check, check_finite, check_not_worse, roll_back, run_gate
+from hcf_spark.tracking.gate import Check, check_finite, check_not_worse, note_not_compared, roll_back, run_gate
 
 SOUND = Check("vectors", {"numbers": 4, "not_finite": 0}, None)
 FAILED = Check("load", {}, "it does not load and answer: no such file")
@@ -49,11 +49,11 @@ def test_a_version_that_passes_is_champion_and_says_what_was_found(judge, name):
     assert (verdict.promoted, verdict.reason, verdict.mode) == (True, "passed 2 checks", "on")
     assert champion(name) == "1"
     found = tags(name, "1")
-    assert (found["gate.verdict"], found["gate.mode"], found["gate.lineage"]) == (
+    assert (found["gate_verdict"], found["gate_mode"], found["gate_lineage"]) == (
         "promoted: passed 2 checks", "on", "here",
     )  # fmt: skip
-    assert json.loads(found["gate.vectors"]) == SOUND.found
-    assert json.loads(found["gate.baseline_warm"]) == {"other": "ease", **gain(0.01, -0.02, 0.04)}
+    assert json.loads(found["gate_vectors"]) == SOUND.found
+    assert json.loads(found["gate_baseline_warm"]) == {"other": "ease", **gain(0.01, -0.02, 0.04)}
 
 
 def test_every_problem_is_told_and_the_champion_stays(judge, name):
@@ -66,15 +66,34 @@ def test_every_problem_is_told_and_the_champion_stays(judge, name):
     )
     assert (verdict.promoted, verdict.reason) == (False, reason)
     assert champion(name) == "1"
-    assert tags(name, "2")["gate.verdict"] == f"kept out: {reason}"
+    assert tags(name, "2")["gate_verdict"] == f"kept out: {reason}"
+
+
+def test_a_champion_that_is_no_measure_is_told_and_keeps_no_one_out(judge, name):
+    verdict = judge(SOUND, note_not_compared("1", "it does not load"))
+    assert (verdict.promoted, verdict.reason) == (
+        True, "passed 1 checks; not compared with champion 1: it does not load",
+    )  # fmt: skip
+    assert json.loads(tags(name, "1")["gate_champion"]) == {
+        "other": "1", "compared": False, "reason": "it does not load",
+    }  # fmt: skip
+    assert tags(name, "1")["gate_verdict"] == f"promoted: {verdict.reason}"
+
+
+def test_tags_are_such_as_unity_catalog_takes_and_figures_stay_whole(judge, name):
+    judge(SOUND, Check("long", {"other": "ease"}, "x" * 5_000))
+    found = tags(name, "1")
+    assert not any("." in key for key in found)
+    assert found["gate_verdict"] == "kept out: " + "x" * 990
+    assert json.loads(found["gate_long"]) == {"other": "ease"}
 
 
 def test_a_dry_run_notes_what_fails_and_keeps_no_one_out(judge, name):
     verdict = judge(FAILED, mode="dry_run")
     assert (verdict.promoted, verdict.reason) == (True, FAILED.problem)
     assert champion(name) == "1"
-    assert tags(name, "1")["gate.verdict"] == f"promoted: {FAILED.problem}"
-    assert tags(name, "1")["gate.mode"] == "dry_run"
+    assert tags(name, "1")["gate_verdict"] == f"promoted: {FAILED.problem}"
+    assert tags(name, "1")["gate_mode"] == "dry_run"
 
 
 def test_a_gate_that_is_off_asks_nothing(judge, name):
@@ -123,7 +142,7 @@ def test_after_rolling_back_the_next_version_is_measured_by_the_old_one(judge, n
     roll_back(name)
     judge(SOUND)
     assert champion(name) == "3"
-    assert tags(name, "3")["gate.champion_before"] == "1"
+    assert tags(name, "3")["gate_champion_before"] == "1"
 
 
 def test_the_first_version_is_champion_though_worse_than_the_baseline_but_not_if_it_does_not_load(judge, name):
@@ -131,5 +150,5 @@ def test_the_first_version_is_champion_though_worse_than_the_baseline_but_not_if
     assert not judge(worse, FAILED).promoted
     verdict = judge(SOUND, worse)
     assert (verdict.promoted, champion(name)) == (True, "2")
-    assert tags(name, "2")["gate.verdict"] == f"promoted: {worse.problem}"
+    assert tags(name, "2")["gate_verdict"] == f"promoted: {worse.problem}"
     assert not judge(SOUND, worse).promoted

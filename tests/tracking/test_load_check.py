@@ -13,7 +13,9 @@ from hcf_spark.text.spec import resolve_encoder
 from hcf_spark.tracking.fresh_process import FreshProcessError, ask_in_fresh_process
 from hcf_spark.tracking.load_check import Sample, check_load, compare_answer
 
-SAMPLE = Sample({}, np.array([[0.5, 0.1, 0.3], [0.2, 0.9, 0.0]], np.float32), ["p0", "p1", "p2"])
+SAMPLE = Sample(
+    {"products": [[], ["p0", "p2"]]}, np.array([[0.5, 0.1, 0.3], [0.2, 0.9, 0.0]], np.float32), ["p0", "p1", "p2"], 2
+)
 PRODUCTS, SCORES = [["p0", "p2"], ["p1"]], [[0.5, 0.3], [0.9]]
 
 
@@ -25,7 +27,7 @@ def sample(package, store):
     text[1] = Encoder(resolve_encoder(store.encoder)).encode(texts[1:2]).vectors
     question = {"company_id": ["c1", "new", "007"], "description": texts, "products": products}
     companies = package.companies(question["company_id"], text, None, products)
-    return Sample(question, package.model.score(companies), package.product_ids)
+    return Sample(question, package.model.score(companies), package.product_ids, package.about.top_k)
 
 
 def test_a_version_says_in_a_fresh_process_what_the_job_says(register, package, sample):
@@ -56,7 +58,8 @@ def test_scores_that_are_the_same_agree_in_any_order():
     check = compare_answer([["p2", "p0"], ["p1"]], [[0.3, 0.5], [0.9]], SAMPLE)
     assert check.problem is None
     assert check.found == {"companies": 2, "scores": 3, "farthest": pytest.approx(0, abs=1e-7)}
-    assert compare_answer([[], []], [[], []], SAMPLE).problem is None
+    used_up = replace(SAMPLE, question={"products": [["p0", "p1", "p2"]] * 2})
+    assert compare_answer([[], []], [[], []], used_up).problem is None
 
 
 def test_a_thousandth_of_the_range_is_the_limit():
@@ -76,10 +79,12 @@ def test_a_thousandth_of_the_range_is_the_limit():
         (PRODUCTS, [[0.5, np.inf], [0.9]]),
         (PRODUCTS, [[0.5, 0.3], []]),
         (PRODUCTS[:1], SCORES[:1]),
+        ([[], []], [[], []]),
+        ([["p0"], ["p1"]], [[0.5], [0.9]]),
         ([["p0", "who"], ["p1"]], SCORES),
     ],
 )
 def test_an_answer_that_is_not_whole_fails(products, scores):
     assert compare_answer(products, scores, SAMPLE).problem == (
-        "its answer is not finite scores of known products for each company of the sample"
+        "its answer is not finite scores of as many products as asked for, for each company of the sample"
     )
