@@ -34,7 +34,7 @@ class EncoderSpec:
         normalize: whether vectors are scaled to unit length.
         prefix: goes before each window.
         pool_prefix: whether the prefix counts in the pooling.
-        lower_case: whether texts are lowered first.
+        lower_case: whether texts are lowered first, as the prefix is already.
         dimension: D, the length of a vector.
         precision: ``float32`` or ``bfloat16``; None: by the device.
         batch_tokens: padded tokens of a forward pass; None: by the device.
@@ -71,6 +71,7 @@ def resolve_encoder(settings: "EncoderSettings") -> EncoderSpec:
     intended = read_intended(folder)
     max_tokens = _window_tokens(settings.max_tokens, folder, config, tokenizer, intended)
     prefix = intended.prefixes[settings.prompt] if settings.prefix is None else settings.prefix
+    prefix = prefix.lower() if intended.lower_case else prefix
     room = max_tokens - sum(map(len, special_tokens(tokenizer))) - len(tokenise(tokenizer, [prefix])[0])
     if settings.overlap_tokens >= room:
         raise ConfigError(
