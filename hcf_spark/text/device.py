@@ -16,19 +16,24 @@ _DENSE_BF16_FLOPS = {  # per second, from NVIDIA's data sheets, without sparsity
 }  # fmt: skip
 
 
-def find_device(gpu: str | None) -> torch.device:
-    """The device of a process.
+def any_device() -> torch.device:
+    """The first GPU that torch sees, else the CPU."""
+    return torch.device("cuda:0" if torch.cuda.device_count() else "cpu")
+
+
+def task_device(gpu: str | None) -> torch.device:
+    """The device of a Spark task.
 
     Args:
-        gpu: address of the GPU that Spark gave to the task; None where it gave none: then the first GPU that torch
-            sees, else the CPU.
+        gpu: address of the GPU that Spark gave to the task; None where it gave none: then the CPU, since a GPU that
+            torch sees may be another task's.
 
     Raises:
         PlatformError: Spark gave a GPU, but torch does not see it.
     """
-    n_gpus = torch.cuda.device_count()
     if gpu is None:
-        return torch.device("cuda:0" if n_gpus else "cpu")
+        return torch.device("cpu")
+    n_gpus = torch.cuda.device_count()
     number = gpu_number(gpu, os.environ.get("CUDA_VISIBLE_DEVICES"))
     if number >= n_gpus:
         raise PlatformError(

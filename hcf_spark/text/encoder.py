@@ -14,7 +14,14 @@ from transformers import AutoModel, PreTrainedModel
 
 from hcf_spark.errors import ConfigError, PlatformError
 from hcf_spark.text.batching import token_batches
-from hcf_spark.text.device import default_batch_tokens, default_precision, find_device, peak_flops, to_device
+from hcf_spark.text.device import (
+    any_device,
+    default_batch_tokens,
+    default_precision,
+    peak_flops,
+    task_device,
+    to_device,
+)
 from hcf_spark.text.effort import Effort
 from hcf_spark.text.folder import find_folder, fingerprint
 from hcf_spark.text.forward import Attend, packed_forward, padded_forward
@@ -58,21 +65,20 @@ class Encoder:
         effort: what has been done so far.
     """
 
-    def __init__(self, spec: EncoderSpec, gpu: str | None = None) -> None:
+    def __init__(self, spec: EncoderSpec, device: torch.device | None = None) -> None:
         """Load the weights.
 
         Args:
             spec: the encoder.
-            gpu: see ``find_device``.
+            device: None: see ``any_device``.
 
         Raises:
             ConfigError: the folder is not on this machine, holds another model than on the driver, or lacks weights.
-            PlatformError: torch does not see the GPU.
         """
         start = time.perf_counter()
         folder = _own_folder(spec)
         self.spec = spec
-        self.device = find_device(gpu)
+        self.device = device or any_device()
         self.precision = getattr(torch, spec.precision) if spec.precision else default_precision(self.device)
         with quiet_transformers():
             self.reader = TextReader(spec, folder)
@@ -189,8 +195,8 @@ class Encoder:
 
 @lru_cache(maxsize=1)
 def load_encoder(spec: EncoderSpec, gpu: str | None) -> Encoder:
-    """The encoder of a Spark worker process, which runs many tasks and loads it in the first."""
-    return Encoder(spec, gpu)
+    """The encoder of a Spark worker process, which runs many tasks and loads it in the first; see ``task_device``."""
+    return Encoder(spec, task_device(gpu))
 
 
 def _own_folder(spec: EncoderSpec) -> Path:

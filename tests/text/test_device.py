@@ -10,8 +10,8 @@ import torch
 from tiny_bert import encoder_settings, save_tiny_bert
 
 from hcf_spark.errors import PlatformError
-from hcf_spark.text.device import find_device, gpu_number
-from hcf_spark.text.encoder import Encoder
+from hcf_spark.text.device import any_device, gpu_number, task_device
+from hcf_spark.text.encoder import Encoder, load_encoder
 from hcf_spark.text.spec import resolve_encoder
 
 SHORT_OF_MEMORY = """
@@ -71,13 +71,23 @@ def test_a_single_window_that_memory_does_not_hold(folder, monkeypatch):
     )
 
 
-def test_a_gpu_that_torch_does_not_see():
-    if torch.cuda.is_available():
-        assert find_device("0") == torch.device("cuda:0")
-        return
-    assert find_device(None) == torch.device("cpu")
+def test_a_task_computes_on_the_gpu_that_spark_gave_it_and_on_no_other(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    assert task_device("6") == torch.device("cuda:2")
+    assert task_device(None) == torch.device("cpu")
+    assert any_device() == torch.device("cuda:0")
+
+
+def test_a_task_without_a_gpu_loads_its_encoder_on_the_cpu(folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert load_encoder(resolve_encoder(encoder_settings(folder)), None).device == torch.device("cpu")
+
+
+def test_a_gpu_that_torch_does_not_see(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(PlatformError) as error:
-        find_device("3")
+        task_device("3")
     assert str(error.value) == (
         f"Spark gave this task GPU 3, but torch {torch.__version__} sees 0 GPUs: "
         "install a torch for CUDA on the workers, or set encoder.use_gpu to false"
