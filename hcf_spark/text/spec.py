@@ -9,6 +9,7 @@ from hcf_spark.text.authors import POOLINGS, Intended, read_intended
 from hcf_spark.text.folder import find_folder, fingerprint, require_complete
 from hcf_spark.text.quiet import quiet_transformers
 from hcf_spark.text.tokens import load_tokenizer, special_tokens, tokenise
+from hcf_spark.text.weights import require_fitting_weights
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
@@ -62,12 +63,13 @@ def resolve_encoder(settings: "EncoderSettings") -> EncoderSpec:
     """Find the encoder, check it and the settings, and name it. Reads the weights once, for their hash.
 
     Raises:
-        ConfigError: the model is not found, not complete, no BERT-type encoder or meant to be used in a way that is
-            not known here, or the windows do not fit it.
+        ConfigError: the model is not found, not complete, no BERT-type encoder, of other weights than its config.json
+            says or meant to be used in a way that is not known here, or the windows do not fit it.
     """
     folder = find_folder(settings.model)
     require_complete(folder)
     config, tokenizer = _load_settings(folder)
+    require_fitting_weights(folder, config)
     intended = read_intended(folder)
     max_tokens = _window_tokens(settings.max_tokens, folder, config, tokenizer, intended)
     prefix = intended.prefixes[settings.prompt] if settings.prefix is None else settings.prefix
