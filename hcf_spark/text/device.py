@@ -29,7 +29,7 @@ def task_device(gpu: str | None) -> torch.device:
             torch sees may be another task's.
 
     Raises:
-        PlatformError: Spark gave a GPU, but torch does not see it.
+        PlatformError: Spark gave a GPU, but torch does not see it, or its address tells nothing.
     """
     if gpu is None:
         return torch.device("cpu")
@@ -48,9 +48,19 @@ def gpu_number(address: str, visible: str | None) -> int:
 
     >>> gpu_number("3", None), gpu_number("3", "2,3"), gpu_number("0", "2,3")
     (3, 1, 0)
+
+    Raises:
+        PlatformError: the address is no number, and CUDA_VISIBLE_DEVICES does not have it.
     """
     shown = [entry.strip() for entry in (visible or "").split(",")]
-    return shown.index(address) if address in shown else int(address)
+    if address in shown:
+        return shown.index(address)
+    if not address.isdecimal():
+        raise PlatformError(
+            f"Spark gave this task GPU {address}, which is neither a number nor in CUDA_VISIBLE_DEVICES "
+            f"({visible or 'not set'}): let spark.executor.resource.gpu.discoveryScript give numbers"
+        )
+    return int(address)
 
 
 def to_device(array: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -35,7 +35,10 @@ logger = logging.getLogger(__name__)
 
 _TRIAL = ("a", "A text of some words, more than the others have. " * 4, "b c d")
 _LEAST_COSINE = 0.999
-_NO_MEMORY = ("can't allocate memory", "bad_alloc")  # what torch says on a CPU
+_NO_MEMORY = (  # what torch says beside its OutOfMemoryError: on a CPU, and of CUDA's libraries
+    "can't allocate memory", "bad_alloc", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Encoder:
         folder = _own_folder(spec)
         self.spec = spec
         self.device = device or any_device()
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)  # else pinned memory opens a context on the first GPU too
         self.precision = getattr(torch, spec.precision) if spec.precision else default_precision(self.device)
         with quiet_transformers():
             self.reader = TextReader(spec, folder)

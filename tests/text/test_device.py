@@ -84,6 +84,41 @@ def test_a_task_without_a_gpu_loads_its_encoder_on_the_cpu(folder, monkeypatch):
     assert load_encoder(resolve_encoder(encoder_settings(folder)), None).device == torch.device("cpu")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        torch.AcceleratorError("CUDA error: out of memory"),
+    ],
+)
+def test_words_for_too_little_memory(folder, monkeypatch, error):
+    encoder = Encoder(resolve_encoder(encoder_settings(folder)))
+    forward = encoder._forward
+
+    def limited(rows):
+        if len(rows) > 1:
+            raise error
+        return forward(rows)
+
+    monkeypatch.setattr(encoder, "_forward", limited)
+    assert np.isfinite(encoder.encode(["cloud bank", "shop"]).vectors).all()
+
+
+def test_an_encoder_on_a_gpu_makes_it_the_process_own(folder, monkeypatch):
+    chosen = []
+
+    def choose(device):
+        chosen.append(device)
+        raise KeyboardInterrupt  # there is no GPU to go on with
+
+    monkeypatch.setattr(torch.cuda, "set_device", choose)
+    with pytest.raises(KeyboardInterrupt):
+        Encoder(resolve_encoder(encoder_settings(folder)), torch.device("cuda:3"))
+    assert chosen == [torch.device("cuda:3")]
+
+
 def test_a_gpu_that_torch_does_not_see(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(PlatformError) as error:
@@ -95,7 +130,14 @@ def test_a_gpu_that_torch_does_not_see(monkeypatch):
 
 
 def test_numbers_of_gpus():
-    assert [gpu_number(*case) for case in (("3", None), ("3", ""), ("3", "2,3"), ("0", "2,3"))] == [3, 3, 1, 0]
+    cases = ("3", None), ("3", ""), ("3", "2,3"), ("0", "2,3"), ("GPU-b", "GPU-a,GPU-b")
+    assert [gpu_number(*case) for case in cases] == [3, 3, 1, 0, 1]
+    with pytest.raises(PlatformError) as error:
+        gpu_number("GPU-b", None)
+    assert str(error.value) == (
+        "Spark gave this task GPU GPU-b, which is neither a number nor in CUDA_VISIBLE_DEVICES (not set): "
+        "let spark.executor.resource.gpu.discoveryScript give numbers"
+    )
 
 
 def test_bf16_on_a_cpu_is_near_fp32():
