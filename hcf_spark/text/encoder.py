@@ -157,7 +157,7 @@ class Encoder:
         start = time.perf_counter()
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
         vectors = torch.empty((len(rows), self.spec.dimension), dtype=torch.float32, device=self.device)
-        waiting = token_batches(lengths, self.effort.batch_tokens)[::-1]
+        waiting = self._batches(lengths)
         with torch.inference_mode(), _cpu_threads(self.spec.threads):
             while waiting:
                 batch = waiting.pop()
@@ -170,13 +170,17 @@ class Encoder:
                 # out of the except block, since the error keeps the tensors of its stack alive
                 self._halve_budget(lengths[batch])
                 left = np.concatenate([batch, *waiting[::-1]])
-                waiting = [left[part] for part in token_batches(lengths[left], self.effort.batch_tokens)][::-1]
+                waiting = [left[part] for part in self._batches(lengths[left])]
             found = vectors.cpu().numpy()
         self.effort.model_seconds += time.perf_counter() - start
         self.effort.tokens += int(lengths.sum())
         matrices, attention = 2 * self._matrix_weights * lengths.sum(), self._attention_width * np.square(lengths).sum()
         self.effort.flops += float(matrices + attention)
         return found
+
+    def _batches(self, lengths: np.ndarray) -> list[np.ndarray]:
+        """The last one is to be computed first."""
+        return token_batches(lengths, self.effort.batch_tokens, close_early=self.device.type == "cpu")[::-1]
 
     def _pooled(self, rows: Sequence[np.ndarray]) -> torch.Tensor:
         """(B, D) float32 on the device."""
