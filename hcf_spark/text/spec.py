@@ -28,7 +28,8 @@ class EncoderSpec:
         model: ``encoder.model`` as set, so that a worker whose disk is not the driver's finds its own copy.
         folder: where the driver found it.
         fingerprint: of the folder's content.
-        encoder_id: names all that the vectors depend on; vectors with different ids must never be compared.
+        encoder_id: names all that the vectors depend on but precision (bfloat16 keeps a cosine of .999 with float32);
+            vectors with different ids must never be compared.
         max_tokens: tokens in a window, special ones and prefix included.
         overlap_tokens: tokens that a window repeats of the one before it.
         pooling: ``mean`` of the tokens, ``cls`` or ``lasttoken``.

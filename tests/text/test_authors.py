@@ -103,6 +103,14 @@ def test_lower_case(folder):
     assert not np.allclose(vectors[False], vectors[True], atol=1e-3)
 
 
+@pytest.mark.parametrize("family", ["roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"])
+def test_the_window_by_the_names_of_other_families(folder, family):
+    write_modules(folder, {"pooling_mode": "mean"}, length={"max_seq_length": 20})
+    (folder / "sentence_bert_config.json").rename(folder / f"sentence_{family}_config.json")
+    assert SentenceTransformer(str(folder), device="cpu").max_seq_length == 20
+    assert resolve_encoder(encoder_settings(folder)).max_tokens == 20
+
+
 def test_settings_take_the_place_of_the_files(folder):
     write_modules(folder, {"pooling_mode": "mean"})
     spec = resolve_encoder(encoder_settings(folder, pooling="cls", normalize=False, max_tokens=16))
