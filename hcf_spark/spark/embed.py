@@ -21,7 +21,7 @@ from hcf_spark.spark.chunks import BUCKETS, Chunk, Plan, make_plan
 from hcf_spark.spark.embed_counts import EmbedCounts
 from hcf_spark.spark.encode import encode_texts
 from hcf_spark.spark.schemas import TEXT_EMBEDDINGS
-from hcf_spark.spark.staging import Staging
+from hcf_spark.spark.staging import Staging, own_folder
 from hcf_spark.spark.tables import Tables
 from hcf_spark.spark.texts import (
     compare_texts,
@@ -91,10 +91,10 @@ def embed_companies(tables: Tables, companies: DataFrame, spec: "EncoderSpec", c
             ``input.max_quarantined_share`` allows.
     """
     start = time.perf_counter()
-    stage = _Stage.look(tables, companies, spec, config)
+    stage = _Stage.look(tables, companies, spec, config, _output(config) / "encoding")
     counts = EmbedCounts(stage.work.n_texts, stage.work.n_distinct)
-    if stage.work.n_pending:
-        stage.encode_pending(counts)
+    failed = stage.encode_pending(counts) if stage.work.n_pending else []
+    counts.n_failed = stage.quarantine(failed)
     if stage.work.n_stale and config.text.remove_vanished:
         tables.delete(_TABLE, select_stale(stage.texts, stage.stored, config.text.columns), _KEYS)
         counts.n_deleted = stage.work.n_stale
@@ -112,8 +112,12 @@ def estimate_work(tables: Tables, companies: DataFrame, spec: "EncoderSpec", con
     Raises:
         DataError: as ``embed_companies``.
     """
-    stage = _Stage.look(tables, companies, spec, config)
-    n_deleted = stage.work.n_stale if config.text.remove_vanished else 0
+    with own_folder(_output(config) / "dry_run") as folder:
+        return _estimate(_Stage.look(tables, companies, spec, config, folder))
+
+
+def _estimate(stage: "_Stage") -> Work:
+    n_deleted = stage.work.n_stale if stage.config.text.remove_vanished else 0
     with stage.pending() as pending:
         new = select_new_texts(pending, stage.stored)
         plan = make_plan(new)
@@ -159,8 +163,8 @@ class _Stage:
     staging: Staging
 
     @classmethod
-    def look(cls, tables: Tables, companies: DataFrame, spec: "EncoderSpec", config: Config) -> "_Stage":
-        """Compare the texts with the table; runs jobs."""
+    def look(cls, tables: Tables, companies: DataFrame, spec: "EncoderSpec", config: Config, folder: Path) -> "_Stage":
+        """Compare the texts with the table; what is staged goes to ``folder``; runs jobs."""
         spark, columns = companies.sparkSession, config.text.columns
         texts = select_texts(companies, columns)
         generation = None
@@ -177,11 +181,10 @@ class _Stage:
                 "fill it, or set text.columns to others"
             )
         n_cores = spark.range(10_000).select(F.spark_partition_id()).distinct().count() if work.n_pending else 1
-        staging = Staging(Path(config.output).absolute() / "encoding")
-        return cls(tables, spec, config, spark, texts, stored, generation, work, n_cores, staging)
+        return cls(tables, spec, config, spark, texts, stored, generation, work, n_cores, Staging(folder))
 
-    def encode_pending(self, counts: EmbedCounts) -> None:
-        """Encode what is new and commit it chunk by chunk; count it."""
+    def encode_pending(self, counts: EmbedCounts) -> list[tuple[str, str]]:
+        """Encode what is new and commit it chunk by chunk; count it; text_hash and problem of what cannot be read."""
         efforts: list[Effort] = []
         failed: list[tuple[str, str]] = []
         rate = _FIRST_CHARACTERS_PER_MINUTE
@@ -214,7 +217,7 @@ class _Stage:
                     _log_progress(plan, stop, add_up(efforts), time.perf_counter() - start)
         counts.effort = add_up(efforts)
         counts.n_encoded, counts.n_tokens = counts.effort.texts, counts.effort.text_tokens
-        counts.n_failed = self._quarantine(failed)
+        return failed
 
     @contextmanager
     def pending(self) -> Iterator[DataFrame]:
@@ -247,7 +250,7 @@ class _Stage:
         finally:
             self.spark.conf.set(_ARROW_ROWS, usual)
 
-    def _quarantine(self, failed: list[tuple[str, str]]) -> int:
+    def quarantine(self, failed: list[tuple[str, str]]) -> int:
         """Put the texts that could not be read in quarantine, in place of those of the last run; returns how many."""
         if not failed:
             if self.tables.exists("quarantine"):
@@ -267,6 +270,10 @@ class _Stage:
         return sum(
             write_quarantine(self.tables, QUARANTINED_AS, checked, self.config.input.max_quarantined_share).values()
         )
+
+
+def _output(config: Config) -> Path:
+    return Path(config.output).absolute()
 
 
 def _n_tasks(chunk: Chunk, n_cores: int) -> int:

@@ -14,6 +14,7 @@ from pyspark.resource import ResourceProfile, ResourceProfileBuilder, TaskResour
 from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
+from hcf_spark.errors import ConfigError
 from hcf_spark.spark.schemas import TEXT_EMBEDDINGS
 
 if TYPE_CHECKING:
@@ -48,14 +49,33 @@ def encode_texts(distinct_texts: DataFrame, spec: "EncoderSpec", use_gpu: bool =
     Args:
         distinct_texts: text_hash (unique), text (not blank).
         spec: the encoder.
-        use_gpu: whether each task of this stage, and of no other, asks Spark for a GPU.
+        use_gpu: whether each task of this stage, and of no other, asks Spark for a GPU; else it computes on the CPU,
+            even where there is a GPU.
 
     Returns:
         text_hash, embedding, n_tokens, n_windows; or text_hash and problem of a text that cannot be read; and for each
         task a row with nothing but effort (JSON of ``text.effort.Effort``).
+
+    Raises:
+        ConfigError: GPUs are asked for, but Spark is local.
     """
+    if use_gpu:
+        require_gpus(distinct_texts.sparkSession.conf.get("spark.master"))
     profile = gpu_profile(spec.threads or 1) if use_gpu else None
     return distinct_texts.select("text_hash", "text").mapInArrow(make_encode_fn(spec), ENCODED, profile=profile)
+
+
+def require_gpus(master: str) -> None:
+    """Check that Spark can give GPUs to one stage.
+
+    Raises:
+        ConfigError: it runs in one process, and so cannot.
+    """
+    if master == "local" or master.startswith("local["):
+        raise ConfigError(
+            f"encoder.use_gpu is true, but Spark runs as {master}, where no task can ask for a GPU: set it to false, "
+            "or spark.master to a cluster that offers GPUs (local-cluster[1,CORES,MEGABYTES] is one on this machine)"
+        )
 
 
 def gpu_profile(cpus: int) -> ResourceProfile:

@@ -12,7 +12,8 @@ POOLINGS = ("mean", "cls", "lasttoken")
 
 _MODULES = "modules.json"
 _PROMPTS = "config_sentence_transformers.json"
-_LENGTH = "sentence_bert_config.json"
+_FAMILIES = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+_LENGTHS = tuple(f"sentence_{family}_config.json" for family in _FAMILIES)
 _POOLING_FLAGS = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -46,14 +47,15 @@ class Intended:
 
 
 def read_intended(folder: Path) -> Intended:
-    """Read modules.json, the pooling's config.json, sentence_bert_config.json and config_sentence_transformers.json.
+    """Read modules.json, the pooling's config.json, config_sentence_transformers.json and the first of ``_LENGTHS``.
 
     Raises:
         ConfigError: a file is broken or missing, or asks for a step that is not taken here.
     """
     modules = _read_modules(folder)
     pooling = _read(folder, Path(modules["Pooling"]) / "config.json") if "Pooling" in modules else {}
-    length = _read(folder, Path(modules.get("Transformer", "")) / _LENGTH, there=False)
+    names = [Path(modules.get("Transformer", "")) / name for name in _LENGTHS]
+    length = next(filter(None, (_read(folder, name, there=False) for name in names)), {})
     return Intended(
         pooling=_pooling(pooling, folder),
         normalize="Normalize" in modules or not modules,

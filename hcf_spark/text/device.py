@@ -16,19 +16,24 @@ _DENSE_BF16_FLOPS = {  # per second, from NVIDIA's data sheets, without sparsity
 }  # fmt: skip
 
 
-def find_device(gpu: str | None) -> torch.device:
-    """The device of a process.
+def any_device() -> torch.device:
+    """The first GPU that torch sees, else the CPU."""
+    return torch.device("cuda:0" if torch.cuda.device_count() else "cpu")
+
+
+def task_device(gpu: str | None) -> torch.device:
+    """The device of a Spark task.
 
     Args:
-        gpu: address of the GPU that Spark gave to the task; None where it gave none: then the first GPU that torch
-            sees, else the CPU.
+        gpu: address of the GPU that Spark gave to the task; None where it gave none: then the CPU, since a GPU that
+            torch sees may be another task's.
 
     Raises:
-        PlatformError: Spark gave a GPU, but torch does not see it.
+        PlatformError: Spark gave a GPU, but torch does not see it, or its address tells nothing.
     """
-    n_gpus = torch.cuda.device_count()
     if gpu is None:
-        return torch.device("cuda:0" if n_gpus else "cpu")
+        return torch.device("cpu")
+    n_gpus = torch.cuda.device_count()
     number = gpu_number(gpu, os.environ.get("CUDA_VISIBLE_DEVICES"))
     if number >= n_gpus:
         raise PlatformError(
@@ -43,9 +48,19 @@ def gpu_number(address: str, visible: str | None) -> int:
 
     >>> gpu_number("3", None), gpu_number("3", "2,3"), gpu_number("0", "2,3")
     (3, 1, 0)
+
+    Raises:
+        PlatformError: the address is no number, and CUDA_VISIBLE_DEVICES does not have it.
     """
     shown = [entry.strip() for entry in (visible or "").split(",")]
-    return shown.index(address) if address in shown else int(address)
+    if address in shown:
+        return shown.index(address)
+    if not address.isdecimal():
+        raise PlatformError(
+            f"Spark gave this task GPU {address}, which is neither a number nor in CUDA_VISIBLE_DEVICES "
+            f"({visible or 'not set'}): let spark.executor.resource.gpu.discoveryScript give numbers"
+        )
+    return int(address)
 
 
 def to_device(array: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -14,7 +14,14 @@ from transformers import AutoModel, PreTrainedModel
 
 from hcf_spark.errors import ConfigError, PlatformError
 from hcf_spark.text.batching import token_batches
-from hcf_spark.text.device import default_batch_tokens, default_precision, find_device, peak_flops, to_device
+from hcf_spark.text.device import (
+    any_device,
+    default_batch_tokens,
+    default_precision,
+    peak_flops,
+    task_device,
+    to_device,
+)
 from hcf_spark.text.effort import Effort
 from hcf_spark.text.folder import find_folder, fingerprint
 from hcf_spark.text.forward import Attend, packed_forward, padded_forward
@@ -27,8 +34,11 @@ from hcf_spark.text.vectors import pool_windows, to_unit_length
 logger = logging.getLogger(__name__)
 
 _TRIAL = ("a", "A text of some words, more than the others have. " * 4, "b c d")
-_LEAST_COSINE = 0.99
-_NO_MEMORY = ("can't allocate memory", "bad_alloc")  # what torch says on a CPU
+_LEAST_COSINE = 0.999
+_NO_MEMORY = (  # what torch says beside its OutOfMemoryError: on a CPU, and of CUDA's libraries
+    "can't allocate memory", "bad_alloc", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,21 +68,22 @@ class Encoder:
         effort: what has been done so far.
     """
 
-    def __init__(self, spec: EncoderSpec, gpu: str | None = None) -> None:
+    def __init__(self, spec: EncoderSpec, device: torch.device | None = None) -> None:
         """Load the weights.
 
         Args:
             spec: the encoder.
-            gpu: see ``find_device``.
+            device: None: see ``any_device``.
 
         Raises:
             ConfigError: the folder is not on this machine, holds another model than on the driver, or lacks weights.
-            PlatformError: torch does not see the GPU.
         """
         start = time.perf_counter()
         folder = _own_folder(spec)
         self.spec = spec
-        self.device = find_device(gpu)
+        self.device = device or any_device()
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)  # else pinned memory opens a context on the first GPU too
         self.precision = getattr(torch, spec.precision) if spec.precision else default_precision(self.device)
         with quiet_transformers():
             self.reader = TextReader(spec, folder)
@@ -146,7 +157,7 @@ class Encoder:
         start = time.perf_counter()
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
         vectors = torch.empty((len(rows), self.spec.dimension), dtype=torch.float32, device=self.device)
-        waiting = token_batches(lengths, self.effort.batch_tokens)[::-1]
+        waiting = self._batches(lengths)
         with torch.inference_mode(), _cpu_threads(self.spec.threads):
             while waiting:
                 batch = waiting.pop()
@@ -159,13 +170,17 @@ class Encoder:
                 # out of the except block, since the error keeps the tensors of its stack alive
                 self._halve_budget(lengths[batch])
                 left = np.concatenate([batch, *waiting[::-1]])
-                waiting = [left[part] for part in token_batches(lengths[left], self.effort.batch_tokens)][::-1]
+                waiting = [left[part] for part in self._batches(lengths[left])]
             found = vectors.cpu().numpy()
         self.effort.model_seconds += time.perf_counter() - start
         self.effort.tokens += int(lengths.sum())
         matrices, attention = 2 * self._matrix_weights * lengths.sum(), self._attention_width * np.square(lengths).sum()
         self.effort.flops += float(matrices + attention)
         return found
+
+    def _batches(self, lengths: np.ndarray) -> list[np.ndarray]:
+        """The last one is to be computed first."""
+        return token_batches(lengths, self.effort.batch_tokens, close_early=self.device.type == "cpu")[::-1]
 
     def _pooled(self, rows: Sequence[np.ndarray]) -> torch.Tensor:
         """(B, D) float32 on the device."""
@@ -189,8 +204,8 @@ class Encoder:
 
 @lru_cache(maxsize=1)
 def load_encoder(spec: EncoderSpec, gpu: str | None) -> Encoder:
-    """The encoder of a Spark worker process, which runs many tasks and loads it in the first."""
-    return Encoder(spec, gpu)
+    """The encoder of a Spark worker process, which runs many tasks and loads it in the first; see ``task_device``."""
+    return Encoder(spec, task_device(gpu))
 
 
 def _own_folder(spec: EncoderSpec) -> Path:

@@ -37,7 +37,8 @@ def packed_forward(model: PreTrainedModel, first_position: int, attend: Attend) 
     """As ``padded_forward``, with (T, D) hidden states of the T real tokens; the model attends by ``attend``.
 
     Args:
-        model: switched to packed attention from here on.
+        model: switched to packed attention from here on; where a layer attends to a part of a window only, ``forward``
+            raises NotImplementedError.
         first_position: position id of a window's first token.
         attend: as ``torch.nn.attention.varlen.varlen_attn``.
     """
@@ -47,6 +48,8 @@ def packed_forward(model: PreTrainedModel, first_position: int, attend: Attend) 
         attention_mask: torch.Tensor | None, scaling: float | None = None, *,
         cu_seq_lens_q: torch.Tensor, max_length_q: int, **others: Any,
     ) -> tuple[torch.Tensor, None]:  # fmt: skip
+        if others.get("sliding_window") or getattr(module, "is_causal", False):
+            raise NotImplementedError(f"{type(module).__name__} attends to a part of a window")
         heads = (states[0].transpose(0, 1) for states in (query, key, value))
         found = attend(*heads, cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q, scale=scaling)
         return found.unsqueeze(0), None

@@ -9,6 +9,7 @@ from hcf_spark.text.authors import POOLINGS, Intended, read_intended
 from hcf_spark.text.folder import find_folder, fingerprint, require_complete
 from hcf_spark.text.quiet import quiet_transformers
 from hcf_spark.text.tokens import load_tokenizer, special_tokens, tokenise
+from hcf_spark.text.weights import require_fitting_weights
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
@@ -27,14 +28,15 @@ class EncoderSpec:
         model: ``encoder.model`` as set, so that a worker whose disk is not the driver's finds its own copy.
         folder: where the driver found it.
         fingerprint: of the folder's content.
-        encoder_id: names all that the vectors depend on; vectors with different ids must never be compared.
+        encoder_id: names all that the vectors depend on but precision (bfloat16 keeps a cosine of .999 with float32);
+            vectors with different ids must never be compared.
         max_tokens: tokens in a window, special ones and prefix included.
         overlap_tokens: tokens that a window repeats of the one before it.
         pooling: ``mean`` of the tokens, ``cls`` or ``lasttoken``.
         normalize: whether vectors are scaled to unit length.
         prefix: goes before each window.
         pool_prefix: whether the prefix counts in the pooling.
-        lower_case: whether texts are lowered first.
+        lower_case: whether texts are lowered first, as the prefix is already.
         dimension: D, the length of a vector.
         precision: ``float32`` or ``bfloat16``; None: by the device.
         batch_tokens: padded tokens of a forward pass; None: by the device.
@@ -62,15 +64,17 @@ def resolve_encoder(settings: "EncoderSettings") -> EncoderSpec:
     """Find the encoder, check it and the settings, and name it. Reads the weights once, for their hash.
 
     Raises:
-        ConfigError: the model is not found, not complete, no BERT-type encoder or meant to be used in a way that is
-            not known here, or the windows do not fit it.
+        ConfigError: the model is not found, not complete, no BERT-type encoder, of other weights than its config.json
+            says or meant to be used in a way that is not known here, or the windows do not fit it.
     """
     folder = find_folder(settings.model)
     require_complete(folder)
     config, tokenizer = _load_settings(folder)
+    require_fitting_weights(folder, config)
     intended = read_intended(folder)
     max_tokens = _window_tokens(settings.max_tokens, folder, config, tokenizer, intended)
     prefix = intended.prefixes[settings.prompt] if settings.prefix is None else settings.prefix
+    prefix = prefix.lower() if intended.lower_case else prefix
     room = max_tokens - sum(map(len, special_tokens(tokenizer))) - len(tokenise(tokenizer, [prefix])[0])
     if settings.overlap_tokens >= room:
         raise ConfigError(

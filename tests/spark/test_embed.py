@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -221,6 +222,15 @@ def test_texts_that_the_tokenizer_fails_on_are_in_quarantine_until_they_are_mend
     assert quarantined(stage) == []
 
 
+def test_a_text_that_has_vanished_leaves_quarantine_though_nothing_is_to_encode(stage, spec, monkeypatch):
+    break_the_tokenizer(monkeypatch)
+    rows = [("a", "cloud", None), ("b", "boom", None)]
+    stage.run(spec, rows, ["description"], "input.max_quarantined_share=0.5")
+    assert [key for key, *_ in quarantined(stage)] == ["b"]
+    counts, encoded = stage.run(spec, rows[:1], ["description"])
+    assert (encoded, counts.n_failed, quarantined(stage)) == ([], 0, [])
+
+
 def break_the_tokenizer(monkeypatch):
     """In the worker processes; the patch travels with the function that they run."""
     make_encode_fn = encode.make_encode_fn
@@ -310,7 +320,11 @@ def test_the_job_says_what_it_would_do_and_run_twice_leaves_the_same_table(
         "companies", spark.createDataFrame(companies, "company_id string, name string, description string")
     )
 
+    of_a_running_job = Path(config.output) / "encoding" / "chunk"
+    of_a_running_job.mkdir(parents=True)
     assert run_job(config.output, model, flags=["--dry-run"]) == 0
+    assert of_a_running_job.exists()
+    assert not (Path(config.output) / "dry_run").exists()
     assert re.fullmatch(
         r"2 texts to encode, about 5 tokens, in about \d+ s; 0 vectors to delete\n", capsys.readouterr().out
     )

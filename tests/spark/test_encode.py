@@ -7,6 +7,7 @@ import pytest
 from pyspark.sql import functions as F
 from tiny_bert import encoder_settings, save_tiny_bert
 
+from hcf_spark.errors import ConfigError
 from hcf_spark.spark.encode import ENCODED, encode_texts
 from hcf_spark.text.effort import Effort
 from hcf_spark.text.spec import resolve_encoder
@@ -45,3 +46,13 @@ def test_each_task_with_a_text_tells_its_effort_and_no_other_loads_a_model(spark
     for effort in efforts:
         assert (effort.tokens, effort.padded_tokens, effort.batch_tokens) == (4 * effort.texts, 4 * effort.texts, 64)
         assert 0 < effort.model_seconds < effort.total_seconds
+
+
+def test_gpus_for_tasks_of_a_local_spark(spark, spec):
+    texts = spark.createDataFrame([("h", "cloud")], "text_hash string, text string")
+    with pytest.raises(ConfigError) as error:
+        encode_texts(texts, spec, use_gpu=True)
+    assert str(error.value) == (
+        "encoder.use_gpu is true, but Spark runs as local[2], where no task can ask for a GPU: set it to false, "
+        "or spark.master to a cluster that offers GPUs (local-cluster[1,CORES,MEGABYTES] is one on this machine)"
+    )

@@ -88,11 +88,27 @@ def test_prefixes_of_passages_and_queries(folder, include_prompt):
 
 
 def test_lower_case(folder):
+    """Only where neither the tokenizer nor its settings lower anything does the file beside the weights count."""
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     tokenizer["normalizer"]["lowercase"] = False
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
-    write_modules(folder, {"pooling_mode": "mean"}, length={"do_lower_case": True})
-    assert_same(ours(folder), SentenceTransformer(str(folder), device="cpu").encode(TEXTS))
+    write(folder / "tokenizer.json", tokenizer)
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    write(folder / "tokenizer_config.json", {**settings, "do_lower_case": False})
+    vectors = {}
+    for lower_case in (False, True):
+        write_modules(folder, {"pooling_mode": "mean"}, length={"do_lower_case": lower_case})
+        vectors[lower_case] = ours(folder, prefix="BANK Cloud ")
+        theirs = SentenceTransformer(str(folder), device="cpu").encode(TEXTS, prompt="BANK Cloud ")
+        assert_same(vectors[lower_case], theirs)
+    assert not np.allclose(vectors[False], vectors[True], atol=1e-3)
+
+
+@pytest.mark.parametrize("family", ["roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"])
+def test_the_window_by_the_names_of_other_families(folder, family):
+    write_modules(folder, {"pooling_mode": "mean"}, length={"max_seq_length": 20})
+    (folder / "sentence_bert_config.json").rename(folder / f"sentence_{family}_config.json")
+    assert SentenceTransformer(str(folder), device="cpu").max_seq_length == 20
+    assert resolve_encoder(encoder_settings(folder)).max_tokens == 20
 
 
 def test_settings_take_the_place_of_the_files(folder):

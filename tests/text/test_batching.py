@@ -18,6 +18,21 @@ def test_sorting_leaves_little_padding():
     assert in_table_order / lengths.sum() > 1.5
 
 
+def test_a_few_windows_of_very_different_lengths_are_not_padded_to_the_longest():
+    lengths = np.array([256, 200, 190, 130, 90, 70, 40, 20, 10])
+    assert [batch.tolist() for batch in token_batches(lengths, budget=4_096)] == [list(range(9))]
+    batches = token_batches(lengths, budget=4_096, close_early=True)
+    assert [lengths[batch].tolist() for batch in batches] == [[256, 200, 190], [130, 90], [70, 40, 20, 10]]
+    assert sum(len(batch) * lengths[batch].max() for batch in batches) / lengths.sum() < 1.35
+
+
+def test_closing_early_keeps_every_window_within_the_budget():
+    lengths = np.random.default_rng(0).integers(0, 300, size=500)
+    batches = token_batches(lengths, budget=1_024, close_early=True)
+    assert sorted(np.concatenate(batches)) == list(range(500))
+    assert max(len(batch) * lengths[batch].max() for batch in batches) <= 1_024
+
+
 def test_a_window_over_the_budget_is_a_batch_of_its_own():
     assert [batch.tolist() for batch in token_batches([3, 50, 4], budget=10)] == [[1], [2, 0]]
 

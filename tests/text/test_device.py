@@ -10,8 +10,8 @@ import torch
 from tiny_bert import encoder_settings, save_tiny_bert
 
 from hcf_spark.errors import PlatformError
-from hcf_spark.text.device import find_device, gpu_number
-from hcf_spark.text.encoder import Encoder
+from hcf_spark.text.device import any_device, gpu_number, task_device
+from hcf_spark.text.encoder import Encoder, load_encoder
 from hcf_spark.text.spec import resolve_encoder
 
 SHORT_OF_MEMORY = """
@@ -71,13 +71,58 @@ def test_a_single_window_that_memory_does_not_hold(folder, monkeypatch):
     )
 
 
-def test_a_gpu_that_torch_does_not_see():
-    if torch.cuda.is_available():
-        assert find_device("0") == torch.device("cuda:0")
-        return
-    assert find_device(None) == torch.device("cpu")
+def test_a_task_computes_on_the_gpu_that_spark_gave_it_and_on_no_other(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    assert task_device("6") == torch.device("cuda:2")
+    assert task_device(None) == torch.device("cpu")
+    assert any_device() == torch.device("cuda:0")
+
+
+def test_a_task_without_a_gpu_loads_its_encoder_on_the_cpu(folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert load_encoder(resolve_encoder(encoder_settings(folder)), None).device == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        torch.AcceleratorError("CUDA error: out of memory"),
+    ],
+)
+def test_words_for_too_little_memory(folder, monkeypatch, error):
+    encoder = Encoder(resolve_encoder(encoder_settings(folder)))
+    forward = encoder._forward
+
+    def limited(rows):
+        if len(rows) > 1:
+            raise error
+        return forward(rows)
+
+    monkeypatch.setattr(encoder, "_forward", limited)
+    assert np.isfinite(encoder.encode(["cloud bank", "shop"]).vectors).all()
+
+
+def test_an_encoder_on_a_gpu_makes_it_the_process_own(folder, monkeypatch):
+    chosen = []
+
+    def choose(device):
+        chosen.append(device)
+        raise KeyboardInterrupt  # there is no GPU to go on with
+
+    monkeypatch.setattr(torch.cuda, "set_device", choose)
+    with pytest.raises(KeyboardInterrupt):
+        Encoder(resolve_encoder(encoder_settings(folder)), torch.device("cuda:3"))
+    assert chosen == [torch.device("cuda:3")]
+
+
+def test_a_gpu_that_torch_does_not_see(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(PlatformError) as error:
-        find_device("3")
+        task_device("3")
     assert str(error.value) == (
         f"Spark gave this task GPU 3, but torch {torch.__version__} sees 0 GPUs: "
         "install a torch for CUDA on the workers, or set encoder.use_gpu to false"
@@ -85,7 +130,14 @@ def test_a_gpu_that_torch_does_not_see():
 
 
 def test_numbers_of_gpus():
-    assert [gpu_number(*case) for case in (("3", None), ("3", ""), ("3", "2,3"), ("0", "2,3"))] == [3, 3, 1, 0]
+    cases = ("3", None), ("3", ""), ("3", "2,3"), ("0", "2,3"), ("GPU-b", "GPU-a,GPU-b")
+    assert [gpu_number(*case) for case in cases] == [3, 3, 1, 0, 1]
+    with pytest.raises(PlatformError) as error:
+        gpu_number("GPU-b", None)
+    assert str(error.value) == (
+        "Spark gave this task GPU GPU-b, which is neither a number nor in CUDA_VISIBLE_DEVICES (not set): "
+        "let spark.executor.resource.gpu.discoveryScript give numbers"
+    )
 
 
 def test_bf16_on_a_cpu_is_near_fp32():

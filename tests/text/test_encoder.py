@@ -134,15 +134,16 @@ def test_settings_of_the_process_are_left_as_they_were(tiny):
     )
 
 
-def test_weights_that_lack_what_config_asks_for(folder, tmp_path):
+def test_weights_on_a_worker_that_lack_what_config_asks_for(folder, tmp_path):
     from safetensors.torch import load_file, save_file
 
     broken = shutil.copytree(folder, tmp_path / "broken")
+    spec = resolve_encoder(encoder_settings(broken))
     tensors = load_file(broken / "model.safetensors")
     kept = {name: tensor for name, tensor in tensors.items() if "layer.1.output" not in name}
     save_file(kept, broken / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ConfigError) as error:
-        Encoder(resolve_encoder(encoder_settings(broken)))
+        Encoder(spec)
     assert str(error.value) == (
         f"encoder weights in {broken} lack 4 tensors that config.json asks for, such as "
         "encoder.layer.1.output.LayerNorm.bias: config.json and weights are not of the same model; "

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_bert import WORDS, encoder_settings, save_tiny_bert
+from transformers import BertConfig, BertModel, ModernBertConfig, ModernBertModel
 
 from hcf_spark.text.encoder import Encoder
 from hcf_spark.text.spec import resolve_encoder
@@ -52,6 +53,32 @@ def test_a_model_that_gives_other_vectors_packed_stays_padded(folder, caplog):
     assert "cannot be packed (cosine with the padded vectors" in caplog.messages[0]
     assert "cannot be packed (ZeroDivisionError: division by zero)" in caplog.messages[1]
     np.testing.assert_array_equal(encoder.encode(TEXTS).vectors, before)
+
+
+SMALL = {
+    "vocab_size": 21, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
+    "max_position_embeddings": 128, "pad_token_id": 0,
+}  # fmt: skip
+PARTIAL = {
+    "ModernBertAttention": lambda: ModernBertModel(
+        ModernBertConfig(
+            **SMALL, local_attention=120, global_attn_every_n_layers=2, bos_token_id=2, cls_token_id=2, eos_token_id=3,
+            sep_token_id=3, initializer_range=0.5,
+        )
+    ),
+    "BertSelfAttention": lambda: BertModel(BertConfig(**SMALL, is_decoder=True, initializer_range=0.001)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARTIAL)
+def test_a_model_that_attends_to_a_part_of_a_window_stays_padded(tmp_path, caplog, name):
+    """Both give nearly the padded vectors on the few short texts that packing is tried on."""
+    caplog.set_level("INFO", logger="hcf_spark")
+    torch.manual_seed(0)
+    PARTIAL[name]().save_pretrained(save_tiny_bert(tmp_path, max_positions=128))
+    encoder = Encoder(resolve_encoder(encoder_settings(tmp_path)))
+    assert not encoder.pack(attend)
+    assert f"(NotImplementedError: {name} attends to a part of a window)" in caplog.text
 
 
 @pytest.mark.gpu

@@ -5,10 +5,13 @@ import pickle
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 from tiny_bert import encoder_settings, save_tiny_bert
 
 from hcf_spark.errors import ConfigError
+from hcf_spark.text.encoder import Encoder
 from hcf_spark.text.spec import resolve_encoder
 
 CURE = "give the folder of a BERT-type encoder, a name on the Hugging Face hub, or all-MiniLM-L6-v2"
@@ -155,6 +158,35 @@ def test_a_tokenizer_of_another_model(folder):
         f"encoder folder {folder} holds a model of type bert for 7 tokens, but its tokenizer has 21: "
         "give the folder of a BERT-type encoder"
     )
+
+
+def test_weights_of_another_shape_than_config_says(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "hidden_size": 32}))
+    assert message(folder) == (
+        f"encoder weights in {folder} have 35 tensors of other shapes than config.json asks for, such as "
+        "embeddings.LayerNorm.bias (16,) where (32,) is asked for: config.json and weights are not of the same model; "
+        "fetch the folder again"
+    )
+
+
+def test_weights_that_lack_what_config_asks_for(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
+    assert message(folder) == (
+        f"encoder weights in {folder} lack 16 tensors that config.json asks for, such as "
+        "encoder.layer.2.attention.output.LayerNorm.bias: config.json and weights are not of the same model; "
+        "fetch the folder again"
+    )
+
+
+def test_weights_with_a_head_and_names_of_an_old_version(folder):
+    tensors = load_file(folder / "model.safetensors")
+    old = {f"bert.{name}".replace("LayerNorm.weight", "LayerNorm.gamma"): array for name, array in tensors.items()}
+    kept = {name: array for name, array in old.items() if "pooler" not in name}
+    head = {"cls.predictions.bias": np.zeros(21, dtype=np.float32)}
+    save_file({**kept, **head}, folder / "model.safetensors", metadata={"format": "pt"})
+    assert np.isfinite(Encoder(resolve_encoder(encoder_settings(folder))).encode(["cloud"]).vectors).all()
 
 
 @pytest.mark.parametrize("overlap", [30, 31])
