@@ -43,8 +43,9 @@ def score_companies(
 
     Only companies whose texts, text vector or products have changed since this version scored them are ranked products
     for again and get a new vector; those that are gone lose their rows. Companies of a product depend on all companies:
-    where any has changed, all of them pass through the model once more for ``product_scores``. Where none has, nothing
-    is written. A run that is killed is made up for by the next: the vectors, whose hashes say what is done, come last.
+    where any has changed, all of them pass through the model once more for ``product_scores``, and reasons are worked
+    out for what is new there. Where none has, nothing is written. A run that is killed is made up for by the next: the
+    vectors, whose hashes say what is done, come last.
 
     Args:
         tables: the tables.
@@ -114,7 +115,9 @@ def _update(
         scores = _best_products(touched, max(there or 0, settings.top_k))
         companies = _best_companies(ranked.where(F.col("direction") == PRODUCT), settings.companies_per_product)
         pairs = scores.select(pair).unionAll(companies.select(pair)).dropna().where(F.lit(settings.with_reasons))
-        with staging.keep(build_reasons(pairs, rows, str(package)), "company_id") as reasons:
+        told = _reasons_told(tables, compared, version)
+        told_now = build_reasons(pairs.join(told, pair, "left_anti"), rows, str(package))
+        with staging.keep(told_now.unionByName(told), "company_id") as reasons:
             scores, companies = (ranks.join(reasons, pair, "left").withColumns(stamps) for ranks in (scores, companies))
             keys = ["company_id", "rank"]
             tables.merge_part("company_scores", scores, schemas.COMPANY_SCORES, part, keys, content="product_id")
@@ -131,6 +134,13 @@ def _rank(rows: DataFrame, compared: DataFrame, package: Path, config: Config) -
         .sortWithinPartitions("company_id")
         .mapInArrow(make_score_fn(str(package), settings.top_k, settings.companies_per_product), RANKED)
     )
+
+
+def _reasons_told(tables: Tables, compared: DataFrame, version: str) -> DataFrame:
+    """company_id, product_id (unique), reasons, why: of ``product_scores``, where the company has not changed since."""
+    same = compared.where("not is_changed and not is_gone").select("company_id")
+    stored = tables.read("product_scores", "this job").where(F.col(VERSION) == version)
+    return stored.select("company_id", "product_id", "reasons", "why").join(same, "company_id", "left_semi")
 
 
 def _best_products(touched: DataFrame, size: int) -> DataFrame:

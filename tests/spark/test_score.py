@@ -27,10 +27,11 @@ from hcf_spark.models.ranking import csr_rows
 from hcf_spark.models.reasons import Reason
 from hcf_spark.models.rotated import Rotated
 from hcf_spark.models.wording import sentence
-from hcf_spark.spark import schemas, score_blocks
+from hcf_spark.spark import schemas, score, score_blocks
 from hcf_spark.spark.embed import embed_companies
 from hcf_spark.spark.score import keep_versions, old_versions, score_companies
 from hcf_spark.spark.score_blocks import make_score_fn
+from hcf_spark.spark.score_reasons import build_reasons
 from hcf_spark.spark.score_rows import build_scoring_rows
 from hcf_spark.spark.staging import Staging
 from hcf_spark.spark.tables import Tables
@@ -214,10 +215,17 @@ def copied(spark, scored, config, tmp_path):
 
 
 def test_only_companies_that_changed_are_scored_again_and_those_gone_lose_their_rows(
-    spark, scored, copied, package, tmp_path
+    spark, scored, copied, package, tmp_path, monkeypatch
 ):
     """One has more products, so many that its list gets shorter; one is new, one is gone; the rest as if all anew."""
     tables, config = copied
+    asked = []
+
+    def build_and_note(pairs, *rest):
+        asked.append({tuple(row) for row in pairs.select("company_id", "product_id").collect()})
+        return build_reasons(pairs, *rest)
+
+    monkeypatch.setattr(score, "build_reasons", build_and_note)
     companies = tables.read("companies", "").where("company_id <> 'seen by none' or company_id is null").collect()
     columns = "company_id string, name string, description string"
     tables.overwrite("companies", spark.createDataFrame([*companies, ("new", "new", None)], columns))
@@ -232,6 +240,9 @@ def test_only_companies_that_changed_are_scored_again_and_those_gone_lose_their_
     unchanged = [frame[~frame["company_id"].isin(["c0", "new", "seen by none"])] for frame in (before, after)]
     pd.testing.assert_frame_equal(*(frame.reset_index(drop=True) for frame in unchanged))
     assert set(read(tables, "company_embeddings", "7")["company_id"]) == {*TEXTS, "new"} - {"seen by none"}
+    explained = {(row.company_id, row.product_id) for row in scored[1].itertuples()}
+    assert {company for company, _ in asked[0] & explained} <= {"c0", "new"}, "other reasons are known"
+    assert read(tables, "product_scores", "7")[["reasons", "why"]].notna().all(axis=None)
 
     names = ("company_scores", "product_scores", "company_embeddings")
     first = [read(tables, name, "7") for name in names]
