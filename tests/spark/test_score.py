@@ -266,11 +266,11 @@ def test_reasons_add_up_to_the_score_in_both_directions(scored, tables):
         np.testing.assert_allclose(sums, rows["score"], atol=1e-5)
         assert {reason["kind"] for reasons in rows["reasons"] for reason in reasons} >= {"text", "popularity"}
         for why, reasons in zip(rows["why"], rows["reasons"], strict=True):
-            assert why == sentence([Reason(**reason.asDict()) for reason in reasons])
-        assert rows["why"].str.contains(r"its description.*\([+-]0\.").any()
+            assert why == sentence([Reason(**reason) for reason in reasons])
+        assert rows["why"].str.contains("its description").any()
 
 
-def test_tables_of_an_earlier_release_without_sentences_are_made_anew(spark, copied, package, tmp_path):
+def test_tables_of_an_earlier_release_without_sentences_are_made_anew(copied, package, tmp_path):
     tables, config = copied
     old = StructType([field for field in schemas.PRODUCT_SCORES if field.name != "why"])
     tables.make_empty("product_scores", old, "model_version")
