@@ -49,7 +49,7 @@ class SparkSettings(_Settings):
 
 TableName = Literal[
     "companies", "products", "usage", "company_vocab", "product_vocab", "company_product", "text_embeddings",
-    "company_embeddings", "company_scores", "product_scores", "company_neighbours",
+    "company_embeddings", "product_embeddings", "company_scores", "product_scores", "company_neighbours",
     "company_communities", "communities", "quarantine", "sample_truth",
 ]  # fmt: skip
 

@@ -10,13 +10,17 @@ from hcf_spark.job import logger, run_job
 from hcf_spark.log import timed
 from hcf_spark.models.package import ModelPackage
 from hcf_spark.spark.company_neighbours import write_neighbours
+from hcf_spark.spark.product_embeddings import write_product_embeddings
 from hcf_spark.spark.score import keep_versions, score_companies
 from hcf_spark.spark.staging import Staging, own_folder
 from hcf_spark.spark.tables import Tables
 from hcf_spark.tracking import registry
 from hcf_spark.tracking.run import connect
 
-_TABLES = ("company_scores", "product_scores", "company_embeddings", "company_neighbours", "text_embeddings")
+_TABLES = (
+    "company_scores", "product_scores", "company_embeddings", "product_embeddings", "company_neighbours",
+    "text_embeddings",
+)  # fmt: skip
 
 
 def run(spark: SparkSession, config: Config) -> None:
@@ -28,6 +32,7 @@ def run(spark: SparkSession, config: Config) -> None:
         about, staging = ModelPackage.load(model.package).about, Staging(folder / "staging")
         with timed(logger, f"scoring companies with {model.name} version {model.version}"):
             score_companies(tables, config, model.package, about, model.version, staging)
+            write_product_embeddings(tables, model.package, model.version)
         keep_versions(tables, model.version, config.score.keep_versions)
         with timed(logger, "finding look-alikes"):
             write_neighbours(tables, config, model.version, staging)

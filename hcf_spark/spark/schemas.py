@@ -45,6 +45,13 @@ COMPANY_EMBEDDINGS = T.StructType(
         T.StructField("input_hash", T.LongType(), False),  # of all that the company's rows were made from
     ]
 )
+PRODUCT_EMBEDDINGS = T.StructType(
+    [
+        T.StructField("product_id", T.StringType(), False),
+        T.StructField("model_version", T.StringType(), False),
+        T.StructField("embedding", T.ArrayType(T.FloatType()), False),
+    ]
+)
 REASONS = T.ArrayType(
     T.StructType(
         [

@@ -32,6 +32,7 @@ _TABLES = {  # the vectors first: the hashes beside them vouch for the other tab
     "company_scores": schemas.COMPANY_SCORES,
     "product_scores": schemas.PRODUCT_SCORES,
     "company_neighbours": schemas.COMPANY_NEIGHBOURS,
+    "product_embeddings": schemas.PRODUCT_EMBEDDINGS,
 }
 _PRODUCTS_TRIED = 1_000
 
