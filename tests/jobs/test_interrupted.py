@@ -40,7 +40,7 @@ def settings(tmp_path_factory):
     encoder = save_tiny_bert(tmp_path_factory.mktemp("encoder") / "tiny")
     return [
         f"encoder.model={encoder}", "encoder.overlap_tokens=2", "train.max_epochs=8", "train.patience_steps=1000",
-        "evaluation.models=[popularity, hcf]",
+        "evaluation.models=[popularity, hcf]", "mlflow.gate=off",
     ]  # fmt: skip
 
 
