@@ -19,7 +19,7 @@ from hcf_spark.errors import DataError
 from hcf_spark.spark.checks import Checked, write_quarantine
 from hcf_spark.spark.chunks import BUCKETS, Chunk, Plan, make_plan
 from hcf_spark.spark.embed_counts import EmbedCounts
-from hcf_spark.spark.encode import encode_texts
+from hcf_spark.spark.encode import encode_texts, tasks_at_once
 from hcf_spark.spark.schemas import TEXT_EMBEDDINGS
 from hcf_spark.spark.staging import Staging, own_folder
 from hcf_spark.spark.tables import Tables
@@ -63,7 +63,8 @@ class Work:
         n_texts: different texts to encode.
         n_tokens: of them, about: from a sample.
         n_deleted: vectors to delete.
-        seconds: about, from the same sample; loading the model and writing are not in it.
+        seconds: about, from the same sample: what its tasks took, for all texts, and once what it took to start them
+            and to load the model; writing is not in it.
     """
 
     n_texts: int
@@ -128,14 +129,21 @@ def _estimate(stage: "_Stage") -> Work:
         with stage.encoded(new, sample, plan, stage.n_cores) as encoded:
             seconds = time.perf_counter() - start
             efforts = _look_at(encoded).efforts
-    loading = max(effort.load_seconds for effort in efforts)
     times = plan.whole.n_characters / sample.n_characters
+    at_once = tasks_at_once(stage.spark, stage.n_cores)
     return Work(
         n_texts=plan.whole.n_texts,
         n_tokens=round(add_up(efforts).text_tokens * times),
         n_deleted=n_deleted,
-        seconds=max(seconds - loading, 0) * times,
+        seconds=_estimate_seconds(seconds, efforts, times, at_once, _n_tasks(plan.whole, stage.n_cores)),
     )
+
+
+def _estimate_seconds(sample_seconds: float, efforts: list[Effort], times: float, at_once: int, n_tasks: int) -> float:
+    """Of ``n_tasks`` with ``times`` the work of a sample's; what its tasks did not see counts once, as it was."""
+    in_tasks = sum(effort.total_seconds for effort in efforts)
+    starting = max(sample_seconds - in_tasks / min(at_once, len(efforts)), 0)
+    return starting + in_tasks * times / min(at_once, n_tasks)
 
 
 @dataclass

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pyspark import TaskContext
 from pyspark.resource import ResourceProfile, ResourceProfileBuilder, TaskResourceRequests
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from hcf_spark.errors import ConfigError
@@ -81,6 +81,11 @@ def require_gpus(master: str) -> None:
 def gpu_profile(cpus: int) -> ResourceProfile:
     """Tasks that get a GPU each, and ``cpus`` CPUs."""
     return ResourceProfileBuilder().require(TaskResourceRequests().cpus(cpus).resource("gpu", 1)).build
+
+
+def tasks_at_once(spark: SparkSession, n_cores: int) -> int:
+    """How many tasks of ``encode_texts`` run at a time on so many cores."""
+    return max(n_cores // int(spark.conf.get("spark.task.cpus", "1")), 1)
 
 
 def make_encode_fn(spec: "EncoderSpec") -> EncodeFn:

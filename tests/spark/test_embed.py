@@ -12,9 +12,10 @@ from tiny_bert import WORDS, encoder_settings, save_tiny_bert
 from hcf_spark.errors import DataError
 from hcf_spark.spark import encode
 from hcf_spark.spark.chunks import Chunk
-from hcf_spark.spark.embed import FILLING, _n_tasks, embed_companies
+from hcf_spark.spark.embed import FILLING, _estimate_seconds, _n_tasks, embed_companies
 from hcf_spark.spark.schemas import TEXT_EMBEDDINGS
 from hcf_spark.spark.tables import Tables
+from hcf_spark.text.effort import Effort
 from hcf_spark.text.spec import resolve_encoder
 from jobs import embed_companies as job
 
@@ -294,6 +295,18 @@ def test_few_texts_make_few_tasks_and_many_make_some_for_each_core():
     assert n_tasks(10, 3_000) == 1
     assert n_tasks(3, 900_000) == 3
     assert n_tasks(100_000, 10**9) == 3 * 2
+
+
+def test_what_a_sample_took_to_start_is_estimated_once_and_what_its_tasks_took_for_all_texts():
+    def estimate(sample_seconds, at_once=2, n_tasks=6):
+        efforts = [Effort(total_seconds=1.0, load_seconds=3.0), Effort(total_seconds=3.0, load_seconds=3.0)]
+        return _estimate_seconds(sample_seconds, efforts, times=50, at_once=at_once, n_tasks=n_tasks)
+
+    assert estimate(7) == 5 + 50 * 2
+    assert estimate(7 + 30) == estimate(7) + 30
+    assert estimate(7, n_tasks=1) == 5 + 50 * 4
+    assert estimate(7, at_once=1) == 3 + 50 * 4
+    assert estimate(0) == 50 * 2
 
 
 # The job
