@@ -222,7 +222,7 @@ class _Stage:
                     failed.extend(done.failed)
                     rate = max(chunk.n_characters, 1) / (time.perf_counter() - began) * 60
                     bar.update(chunk.n_texts)
-                    _log_progress(plan, stop, add_up(efforts), time.perf_counter() - start)
+                    _tell_progress(bar, plan, stop, add_up(efforts).tokens, time.perf_counter() - start)
         counts.effort = add_up(efforts)
         counts.n_encoded, counts.n_tokens = counts.effort.texts, counts.effort.text_tokens
         return failed
@@ -305,10 +305,11 @@ def _look_at(encoded: DataFrame) -> _Done:
     )
 
 
-def _log_progress(plan: Plan, stop: int, effort: Effort, seconds: float) -> None:
+def _tell_progress(bar: tqdm, plan: Plan, stop: int, n_tokens: int, seconds: float) -> None:
     left = plan.characters[stop:].sum() / max(plan.characters[:stop].sum(), 1) * seconds
+    tokens, rate = f"{n_tokens:,}", f"{n_tokens / seconds:,.0f}"
+    bar.set_postfix({"tokens": tokens, "tokens/s": rate})
     logger.info(
         "%s of %s texts encoded, %s tokens, %s tokens/s, about %.0f s left",
-        f"{plan.texts[:stop].sum():,}", f"{plan.whole.n_texts:,}", f"{effort.tokens:,}",
-        f"{effort.tokens / seconds:,.0f}", left,
+        f"{plan.texts[:stop].sum():,}", f"{plan.whole.n_texts:,}", tokens, rate, left,
     )  # fmt: skip

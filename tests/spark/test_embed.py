@@ -1,5 +1,6 @@
 """Stage 1 on Spark: what is encoded, how often, and what the table holds afterwards."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 from tiny_bert import WORDS, encoder_settings, save_tiny_bert
+from tqdm import tqdm
 
 from hcf_spark.errors import DataError
 from hcf_spark.spark import encode
-from hcf_spark.spark.chunks import Chunk
-from hcf_spark.spark.embed import FILLING, _estimate_seconds, _n_tasks, embed_companies
+from hcf_spark.spark.chunks import BUCKETS, Chunk, Plan
+from hcf_spark.spark.embed import FILLING, _estimate_seconds, _n_tasks, _tell_progress, embed_companies
 from hcf_spark.spark.schemas import TEXT_EMBEDDINGS
 from hcf_spark.spark.tables import Tables
 from hcf_spark.text.effort import Effort
@@ -307,6 +309,19 @@ def test_what_a_sample_took_to_start_is_estimated_once_and_what_its_tasks_took_f
     assert estimate(7, n_tasks=1) == 5 + 50 * 4
     assert estimate(7, at_once=1) == 3 + 50 * 4
     assert estimate(0) == 50 * 2
+
+
+def test_bar_and_log_tell_texts_tokens_tokens_per_second_and_the_time_left(caplog):
+    caplog.set_level("INFO", logger="hcf_spark")
+    counts = np.zeros(BUCKETS, dtype=np.int64)
+    counts[[0, 4095]] = 1_000, 3_000
+    shown = io.StringIO()
+    with tqdm(total=4_000, unit=" texts", file=shown) as bar:
+        bar.update(1_000)
+        _tell_progress(bar, Plan(counts, 100 * counts, 100), stop=1, n_tokens=30_000, seconds=20.0)
+    assert caplog.messages == ["1,000 of 4,000 texts encoded, 30,000 tokens, 1,500 tokens/s, about 60 s left"]
+    assert "1000/4000" in shown.getvalue()
+    assert "tokens=30,000, tokens/s=1,500" in shown.getvalue()
 
 
 # The job
