@@ -130,7 +130,7 @@ def _estimate(stage: "_Stage") -> Work:
             seconds = time.perf_counter() - start
             efforts = _look_at(encoded).efforts
     times = plan.whole.n_characters / sample.n_characters
-    at_once = tasks_at_once(stage.spark, stage.n_cores)
+    at_once = tasks_at_once(stage.spark, stage.n_cores, stage.config.encoder.use_gpu)
     return Work(
         n_texts=plan.whole.n_texts,
         n_tokens=round(add_up(efforts).text_tokens * times),
