@@ -89,22 +89,35 @@ def embed_companies(tables: Tables, companies: DataFrame, spec: "EncoderSpec", c
 
     Raises:
         DataError: a text column is missing or no string; no company has a text; or more texts cannot be read than
-            ``input.max_quarantined_share`` allows.
+            ``input.max_quarantined_share`` allows; or another run brought the same new encoder in meanwhile.
     """
     start = time.perf_counter()
-    stage = _Stage.look(tables, companies, spec, config, _output(config) / "encoding")
-    counts = EmbedCounts(stage.work.n_texts, stage.work.n_distinct)
-    failed = stage.encode_pending(counts) if stage.work.n_pending else []
+    with own_folder(_output(config) / "encoding") as folder:
+        stage = _Stage.look(tables, companies, spec, config, folder)
+        counts = EmbedCounts(stage.work.n_texts, stage.work.n_distinct)
+        failed = stage.encode_pending(counts) if stage.work.n_pending else []
     counts.n_failed = stage.quarantine(failed)
     if stage.work.n_stale and config.text.remove_vanished:
         tables.delete(_TABLE, select_stale(stage.texts, stage.stored, config.text.columns), _KEYS)
         counts.n_deleted = stage.work.n_stale
     if stage.generation == spec.encoder_id + FILLING:
-        tables.rename(_TABLE, "encoder_id", stage.generation, spec.encoder_id)
+        _complete(tables, spec.encoder_id)
     counts.n_reused = counts.n_texts - counts.n_encoded - counts.n_failed
     counts.seconds = time.perf_counter() - start
     logger.info("text vectors of %s: %s", spec.encoder_id, counts)
     return counts
+
+
+def _complete(tables: Tables, encoder_id: str) -> None:
+    """Let the vectors that were filled in appear; if those of another run are there already, they go instead."""
+    there = tables.read(_TABLE, "embed_companies").where(F.col("encoder_id") == encoder_id)
+    if not there.isEmpty():
+        tables.delete_values(_TABLE, "encoder_id", [encoder_id + FILLING])
+        raise DataError(
+            f"table {_TABLE} got vectors of {encoder_id} from another run of embed_companies at the same time: "
+            "run it again when no other runs, to encode what is missing"
+        )
+    tables.rename(_TABLE, "encoder_id", encoder_id + FILLING, encoder_id)
 
 
 def estimate_work(tables: Tables, companies: DataFrame, spec: "EncoderSpec", config: Config) -> Work:

@@ -206,6 +206,24 @@ def stop_after(stage, n_commits):
     stage.tables = (Tables if n_commits is None else Breaking)(stage.spark, stage.make_config())
 
 
+def test_a_run_that_another_has_overtaken_refuses_and_leaves_the_others_vectors_and_files(stage, spec, tmp_path):
+    class Overtaken(Tables):
+        def merge(self, name, frame, schema, keys):
+            super().merge(name, frame, schema, keys)
+            super().merge(name, frame.withColumn("encoder_id", F.lit(spec.encoder_id)), schema, keys)
+
+    row = ("a", "description", "hash", spec.encoder_id + FILLING, [0.0], 1, 1)
+    filling = stage.spark.createDataFrame([row], TEXT_EMBEDDINGS)
+    stage.tables.merge("text_embeddings", filling, TEXT_EMBEDDINGS, ["company_id"])
+    of_another_run = tmp_path / "out" / "encoding" / "chunk"
+    of_another_run.mkdir(parents=True)
+    stage.tables = Overtaken(stage.spark, stage.make_config())
+    with pytest.raises(DataError, match=r"got vectors of .* from another run of embed_companies at the same time"):
+        stage.run(spec, [("b", "cloud", None)], ["description"], "text.remove_vanished=false")
+    assert set(stage.rows()) == {("b", "description", spec.encoder_id)}
+    assert list(of_another_run.parent.iterdir()) == [of_another_run]
+
+
 def test_texts_that_the_tokenizer_fails_on_are_in_quarantine_until_they_are_mended(stage, spec, monkeypatch):
     break_the_tokenizer(monkeypatch)
     rows = [("a", "cloud", None), ("b", "boom", None), ("c", "boom", "bank"), ("d", "care", None)]
