@@ -19,7 +19,7 @@ from hcf_spark.errors import DataError
 from hcf_spark.spark.checks import Checked, write_quarantine
 from hcf_spark.spark.chunks import BUCKETS, Chunk, Plan, make_plan
 from hcf_spark.spark.embed_counts import EmbedCounts
-from hcf_spark.spark.encode import encode_texts
+from hcf_spark.spark.encode import encode_texts, tasks_at_once
 from hcf_spark.spark.schemas import TEXT_EMBEDDINGS
 from hcf_spark.spark.staging import Staging, own_folder
 from hcf_spark.spark.tables import Tables
@@ -63,7 +63,8 @@ class Work:
         n_texts: different texts to encode.
         n_tokens: of them, about: from a sample.
         n_deleted: vectors to delete.
-        seconds: about, from the same sample; loading the model and writing are not in it.
+        seconds: about, from the same sample: what its tasks took, for all texts, and once what it took to start them
+            and to load the model; writing is not in it.
     """
 
     n_texts: int
@@ -88,22 +89,35 @@ def embed_companies(tables: Tables, companies: DataFrame, spec: "EncoderSpec", c
 
     Raises:
         DataError: a text column is missing or no string; no company has a text; or more texts cannot be read than
-            ``input.max_quarantined_share`` allows.
+            ``input.max_quarantined_share`` allows; or another run brought the same new encoder in meanwhile.
     """
     start = time.perf_counter()
-    stage = _Stage.look(tables, companies, spec, config, _output(config) / "encoding")
-    counts = EmbedCounts(stage.work.n_texts, stage.work.n_distinct)
-    failed = stage.encode_pending(counts) if stage.work.n_pending else []
+    with own_folder(_output(config) / "encoding") as folder:
+        stage = _Stage.look(tables, companies, spec, config, folder)
+        counts = EmbedCounts(stage.work.n_texts, stage.work.n_distinct)
+        failed = stage.encode_pending(counts) if stage.work.n_pending else []
     counts.n_failed = stage.quarantine(failed)
     if stage.work.n_stale and config.text.remove_vanished:
         tables.delete(_TABLE, select_stale(stage.texts, stage.stored, config.text.columns), _KEYS)
         counts.n_deleted = stage.work.n_stale
     if stage.generation == spec.encoder_id + FILLING:
-        tables.rename(_TABLE, "encoder_id", stage.generation, spec.encoder_id)
+        _complete(tables, spec.encoder_id)
     counts.n_reused = counts.n_texts - counts.n_encoded - counts.n_failed
     counts.seconds = time.perf_counter() - start
     logger.info("text vectors of %s: %s", spec.encoder_id, counts)
     return counts
+
+
+def _complete(tables: Tables, encoder_id: str) -> None:
+    """Let the vectors that were filled in appear; if those of another run are there already, they go instead."""
+    there = tables.read(_TABLE, "embed_companies").where(F.col("encoder_id") == encoder_id)
+    if not there.isEmpty():
+        tables.delete_values(_TABLE, "encoder_id", [encoder_id + FILLING])
+        raise DataError(
+            f"table {_TABLE} got vectors of {encoder_id} from another run of embed_companies at the same time: "
+            "run it again when no other runs, to encode what is missing"
+        )
+    tables.rename(_TABLE, "encoder_id", encoder_id + FILLING, encoder_id)
 
 
 def estimate_work(tables: Tables, companies: DataFrame, spec: "EncoderSpec", config: Config) -> Work:
@@ -128,14 +142,21 @@ def _estimate(stage: "_Stage") -> Work:
         with stage.encoded(new, sample, plan, stage.n_cores) as encoded:
             seconds = time.perf_counter() - start
             efforts = _look_at(encoded).efforts
-    loading = max(effort.load_seconds for effort in efforts)
     times = plan.whole.n_characters / sample.n_characters
+    at_once = tasks_at_once(stage.spark, stage.n_cores, stage.config.encoder.use_gpu)
     return Work(
         n_texts=plan.whole.n_texts,
         n_tokens=round(add_up(efforts).text_tokens * times),
         n_deleted=n_deleted,
-        seconds=max(seconds - loading, 0) * times,
+        seconds=_estimate_seconds(seconds, efforts, times, at_once, _n_tasks(plan.whole, stage.n_cores)),
     )
+
+
+def _estimate_seconds(sample_seconds: float, efforts: list[Effort], times: float, at_once: int, n_tasks: int) -> float:
+    """Of ``n_tasks`` with ``times`` the work of a sample's; what its tasks did not see counts once, as it was."""
+    in_tasks = sum(effort.total_seconds for effort in efforts)
+    starting = max(sample_seconds - in_tasks / min(at_once, len(efforts)), 0)
+    return starting + in_tasks * times / min(at_once, n_tasks)
 
 
 @dataclass
@@ -214,7 +235,7 @@ class _Stage:
                     failed.extend(done.failed)
                     rate = max(chunk.n_characters, 1) / (time.perf_counter() - began) * 60
                     bar.update(chunk.n_texts)
-                    _log_progress(plan, stop, add_up(efforts), time.perf_counter() - start)
+                    _tell_progress(bar, plan, stop, add_up(efforts).tokens, time.perf_counter() - start)
         counts.effort = add_up(efforts)
         counts.n_encoded, counts.n_tokens = counts.effort.texts, counts.effort.text_tokens
         return failed
@@ -297,10 +318,11 @@ def _look_at(encoded: DataFrame) -> _Done:
     )
 
 
-def _log_progress(plan: Plan, stop: int, effort: Effort, seconds: float) -> None:
+def _tell_progress(bar: tqdm, plan: Plan, stop: int, n_tokens: int, seconds: float) -> None:
     left = plan.characters[stop:].sum() / max(plan.characters[:stop].sum(), 1) * seconds
+    tokens, rate = f"{n_tokens:,}", f"{n_tokens / seconds:,.0f}"
+    bar.set_postfix({"tokens": tokens, "tokens/s": rate})
     logger.info(
         "%s of %s texts encoded, %s tokens, %s tokens/s, about %.0f s left",
-        f"{plan.texts[:stop].sum():,}", f"{plan.whole.n_texts:,}", f"{effort.tokens:,}",
-        f"{effort.tokens / seconds:,.0f}", left,
+        f"{plan.texts[:stop].sum():,}", f"{plan.whole.n_texts:,}", tokens, rate, left,
     )  # fmt: skip

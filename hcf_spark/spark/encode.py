@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pyspark import TaskContext
 from pyspark.resource import ResourceProfile, ResourceProfileBuilder, TaskResourceRequests
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from hcf_spark.errors import ConfigError
@@ -49,8 +49,9 @@ def encode_texts(distinct_texts: DataFrame, spec: "EncoderSpec", use_gpu: bool =
     Args:
         distinct_texts: text_hash (unique), text (not blank).
         spec: the encoder.
-        use_gpu: whether each task of this stage, and of no other, asks Spark for a GPU; else it computes on the CPU,
-            even where there is a GPU.
+        use_gpu: whether each task of this stage, and of no other, asks Spark for a GPU, and for its share of the
+            executor's cores unless ``spec.threads`` says how many; else it computes on the CPU, even where there is a
+            GPU.
 
     Returns:
         text_hash, embedding, n_tokens, n_windows; or text_hash and problem of a text that cannot be read; and for each
@@ -59,9 +60,10 @@ def encode_texts(distinct_texts: DataFrame, spec: "EncoderSpec", use_gpu: bool =
     Raises:
         ConfigError: GPUs are asked for, but Spark is local.
     """
+    spark = distinct_texts.sparkSession
     if use_gpu:
-        require_gpus(distinct_texts.sparkSession.conf.get("spark.master"))
-    profile = gpu_profile(spec.threads or 1) if use_gpu else None
+        require_gpus(spark.conf.get("spark.master"))
+    profile = gpu_profile(spec.threads or cores_per_gpu(*executor_size(spark))) if use_gpu else None
     return distinct_texts.select("text_hash", "text").mapInArrow(make_encode_fn(spec), ENCODED, profile=profile)
 
 
@@ -81,6 +83,25 @@ def require_gpus(master: str) -> None:
 def gpu_profile(cpus: int) -> ResourceProfile:
     """Tasks that get a GPU each, and ``cpus`` CPUs."""
     return ResourceProfileBuilder().require(TaskResourceRequests().cpus(cpus).resource("gpu", 1)).build
+
+
+def executor_size(spark: SparkSession) -> tuple[int, int]:
+    """Cores and GPUs of an executor by its settings, 1 where they do not say."""
+    names = ("spark.executor.cores", "spark.executor.resource.gpu.amount")
+    return tuple(int(spark.conf.get(name, "1")) for name in names)
+
+
+def cores_per_gpu(cores: int, gpus: int) -> int:
+    """CPUs of a task that has a GPU, so that tokenising keeps up with it: its share of the executor's."""
+    return max(cores // gpus, 1)
+
+
+def tasks_at_once(spark: SparkSession, n_cores: int, use_gpu: bool) -> int:
+    """How many tasks of ``encode_texts`` run at a time on so many cores."""
+    if not use_gpu:
+        return max(n_cores // int(spark.conf.get("spark.task.cpus", "1")), 1)
+    cores, gpus = executor_size(spark)
+    return max(n_cores // cores, 1) * min(cores, gpus)
 
 
 def make_encode_fn(spec: "EncoderSpec") -> EncodeFn:

@@ -1,12 +1,15 @@
 """Frames kept in files for a while: what is read several times, is dear to make, and must outlive an executor."""
 
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pyspark.sql import DataFrame
+
+_WEEK = 7 * 24 * 3600  # seconds
 
 
 class Staging:
@@ -39,7 +42,14 @@ class Staging:
 
 @contextmanager
 def own_folder(parent: Path) -> Iterator[Path]:
-    """A new folder that all nodes see, there while a block runs; what other runs keep in ``parent`` stays."""
+    """A new folder that all nodes see, there while a block runs; what other runs keep in ``parent`` stays.
+
+    What nobody has touched for a week was left by a run that was killed, and goes.
+    """
+    for left in parent.glob("*"):
+        with suppress(FileNotFoundError):  # another run has removed it
+            if time.time() - left.stat().st_mtime > _WEEK:
+                shutil.rmtree(left, ignore_errors=True)
     folder = parent / uuid.uuid4().hex
     folder.mkdir(parents=True)
     try:

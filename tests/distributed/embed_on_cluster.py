@@ -93,11 +93,12 @@ def main(folder: Path, overrides: list[str]) -> None:
         "spark.databricks.delta.snapshotPartitions": 2,
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
         "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+        "spark.executor.cores": 4,
         "spark.worker.resource.gpu.amount": 2, "spark.worker.resource.gpu.discoveryScript": str(script),
         "spark.executor.resource.gpu.amount": 2, "spark.executor.resource.gpu.discoveryScript": str(script),
     }  # fmt: skip
     layer = f"spark.settings={json.dumps(settings)}"
-    spark = get_session("embed_on_cluster", load_config(overrides=["spark.master=local-cluster[2,3,1024]", layer]))
+    spark = get_session("embed_on_cluster", load_config(overrides=["spark.master=local-cluster[2,4,1024]", layer]))
     companies = spark.read.parquet(str(folder / "companies.parquet"))
     spec = resolve_encoder(load_config(overrides=overrides).encoder)
     answer, make_encode_fn = {}, encode.make_encode_fn

@@ -1,5 +1,6 @@
 """Stage 1 on Spark: what is encoded, how often, and what the table holds afterwards."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -8,13 +9,15 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 from tiny_bert import WORDS, encoder_settings, save_tiny_bert
+from tqdm import tqdm
 
 from hcf_spark.errors import DataError
 from hcf_spark.spark import encode
-from hcf_spark.spark.chunks import Chunk
-from hcf_spark.spark.embed import FILLING, _n_tasks, embed_companies
+from hcf_spark.spark.chunks import BUCKETS, Chunk, Plan
+from hcf_spark.spark.embed import FILLING, _estimate_seconds, _n_tasks, _tell_progress, embed_companies
 from hcf_spark.spark.schemas import TEXT_EMBEDDINGS
 from hcf_spark.spark.tables import Tables
+from hcf_spark.text.effort import Effort
 from hcf_spark.text.spec import resolve_encoder
 from jobs import embed_companies as job
 
@@ -203,6 +206,24 @@ def stop_after(stage, n_commits):
     stage.tables = (Tables if n_commits is None else Breaking)(stage.spark, stage.make_config())
 
 
+def test_a_run_that_another_has_overtaken_refuses_and_leaves_the_others_vectors_and_files(stage, spec, tmp_path):
+    class Overtaken(Tables):
+        def merge(self, name, frame, schema, keys):
+            super().merge(name, frame, schema, keys)
+            super().merge(name, frame.withColumn("encoder_id", F.lit(spec.encoder_id)), schema, keys)
+
+    row = ("a", "description", "hash", spec.encoder_id + FILLING, [0.0], 1, 1)
+    filling = stage.spark.createDataFrame([row], TEXT_EMBEDDINGS)
+    stage.tables.merge("text_embeddings", filling, TEXT_EMBEDDINGS, ["company_id"])
+    of_another_run = tmp_path / "out" / "encoding" / "chunk"
+    of_another_run.mkdir(parents=True)
+    stage.tables = Overtaken(stage.spark, stage.make_config())
+    with pytest.raises(DataError, match=r"got vectors of .* from another run of embed_companies at the same time"):
+        stage.run(spec, [("b", "cloud", None)], ["description"], "text.remove_vanished=false")
+    assert set(stage.rows()) == {("b", "description", spec.encoder_id)}
+    assert list(of_another_run.parent.iterdir()) == [of_another_run]
+
+
 def test_texts_that_the_tokenizer_fails_on_are_in_quarantine_until_they_are_mended(stage, spec, monkeypatch):
     break_the_tokenizer(monkeypatch)
     rows = [("a", "cloud", None), ("b", "boom", None), ("c", "boom", "bank"), ("d", "care", None)]
@@ -294,6 +315,31 @@ def test_few_texts_make_few_tasks_and_many_make_some_for_each_core():
     assert n_tasks(10, 3_000) == 1
     assert n_tasks(3, 900_000) == 3
     assert n_tasks(100_000, 10**9) == 3 * 2
+
+
+def test_what_a_sample_took_to_start_is_estimated_once_and_what_its_tasks_took_for_all_texts():
+    def estimate(sample_seconds, at_once=2, n_tasks=6):
+        efforts = [Effort(total_seconds=1.0, load_seconds=3.0), Effort(total_seconds=3.0, load_seconds=3.0)]
+        return _estimate_seconds(sample_seconds, efforts, times=50, at_once=at_once, n_tasks=n_tasks)
+
+    assert estimate(7) == 5 + 50 * 2
+    assert estimate(7 + 30) == estimate(7) + 30
+    assert estimate(7, n_tasks=1) == 5 + 50 * 4
+    assert estimate(7, at_once=1) == 3 + 50 * 4
+    assert estimate(0) == 50 * 2
+
+
+def test_bar_and_log_tell_texts_tokens_tokens_per_second_and_the_time_left(caplog):
+    caplog.set_level("INFO", logger="hcf_spark")
+    counts = np.zeros(BUCKETS, dtype=np.int64)
+    counts[[0, 4095]] = 1_000, 3_000
+    shown = io.StringIO()
+    with tqdm(total=4_000, unit=" texts", file=shown) as bar:
+        bar.update(1_000)
+        _tell_progress(bar, Plan(counts, 100 * counts, 100), stop=1, n_tokens=30_000, seconds=20.0)
+    assert caplog.messages == ["1,000 of 4,000 texts encoded, 30,000 tokens, 1,500 tokens/s, about 60 s left"]
+    assert "1000/4000" in shown.getvalue()
+    assert "tokens=30,000, tokens/s=1,500" in shown.getvalue()
 
 
 # The job

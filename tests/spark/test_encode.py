@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from tiny_bert import encoder_settings, save_tiny_bert
 
 from hcf_spark.errors import ConfigError
-from hcf_spark.spark.encode import ENCODED, encode_texts
+from hcf_spark.spark.encode import ENCODED, cores_per_gpu, encode_texts, tasks_at_once
 from hcf_spark.text.effort import Effort
 from hcf_spark.text.spec import resolve_encoder
 
@@ -56,3 +56,19 @@ def test_gpus_for_tasks_of_a_local_spark(spark, spec):
         "encoder.use_gpu is true, but Spark runs as local[2], where no task can ask for a GPU: set it to false, "
         "or spark.master to a cluster that offers GPUs (local-cluster[1,CORES,MEGABYTES] is one on this machine)"
     )
+
+
+def test_a_task_with_a_gpu_has_its_share_of_the_executors_cores():
+    assert [cores_per_gpu(*size) for size in ((8, 2), (7, 2), (1, 4))] == [4, 3, 1]
+
+
+def test_how_many_tasks_run_at_once():
+    spark = FakeSpark({"spark.executor.cores": "8", "spark.executor.resource.gpu.amount": "2", "spark.task.cpus": "4"})
+    assert tasks_at_once(spark, n_cores=24, use_gpu=True) == 3 * 2
+    assert tasks_at_once(spark, n_cores=24, use_gpu=False) == 24 // 4
+    assert tasks_at_once(FakeSpark({}), n_cores=24, use_gpu=False) == 24
+
+
+class FakeSpark:
+    def __init__(self, settings):
+        self.conf = settings
