@@ -1,10 +1,10 @@
 """Settings looked for by optuna: every candidate gets the same number of trials."""
 
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
@@ -17,16 +17,15 @@ from hcf_spark.models.companies import Companies, Regimes
 Fit = Callable[..., Model]
 Space = Mapping[str, BaseDistribution]
 
-_RANDOM_TRIALS = 5
-
 
 def run_study(
     name: str, starts: Sequence[Settings], space: Space, judge: Callable[[Settings], Trial], search: Search
 ) -> list[Trial]:
-    """Try ``starts``, then what optuna's TPE sampler proposes, for both regimes at once.
+    """Try ``starts``, then settings spread evenly over the space (scrambled Sobol sequence), for both regimes at once.
 
-    A study that the storage already holds goes on where it was and ends as if it had never stopped: each trial draws by
-    a seed of its own. One that is finished is not tried again.
+    With a dozen trials this finds better settings, and more surely so, than a sampler that spends half of them on
+    learning where to look. A study that the storage already holds goes on where it was and ends as if it had never
+    stopped; one that is finished is not tried again.
 
     Args:
         name: of the study.
@@ -44,18 +43,25 @@ def run_study(
     )  # fmt: skip
     finished = study.get_trials(states=[TrialState.COMPLETE])
     trials = [Trial({**starts[0], **trial.params}, *trial.values) for trial in finished]
-    for number in range(len(finished), search.trials if space else 1):
-        (seed,) = np.random.SeedSequence([search.seed, number]).generate_state(1)
-        study.sampler = optuna.samplers.TPESampler(
-            seed=int(seed), n_startup_trials=_RANDOM_TRIALS, constant_liar=False
-        )  # the liar would count a trial that was broken off
-        if number < len(starts):
-            study.enqueue_trial({key: starts[number][key] for key in space})
+    tried = [*starts, *_spread(starts[0], space, search)][: search.trials if space else 1]
+    for settings in tried[len(finished) :]:
+        study.enqueue_trial({key: settings[key] for key in space})
         asked = study.ask(dict(space))
         trials.append(judge({**starts[0], **asked.params}))
         study.tell(asked, (trials[-1].warm, trials[-1].cold))
         search.on_trial()
     return trials
+
+
+def _spread(start: Settings, space: Space, search: Search) -> list[Settings]:
+    """As many settings as the search has trials, the same whatever was tried before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.QMCSampler(scramble=True, seed=search.seed)
+    sequence = optuna.create_study(sampler=sampler)
+    known = {key: start[key] for key in space}  # the sampler learns the space from a trial
+    sequence.add_trial(optuna.create_trial(params=known, distributions=dict(space), value=0.0))
+    return [sequence.ask(dict(space)).params for _ in range(search.trials)]
 
 
 def best_by_regime(trials: Sequence[Trial], only_cold: Collection[str] = ()) -> SettingsByRegime:
