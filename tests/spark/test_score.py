@@ -260,6 +260,30 @@ def test_only_companies_that_changed_are_scored_again_and_those_gone_lose_their_
                 assert old[column].tolist() == new[column].tolist()
 
 
+def test_a_run_that_ends_between_two_tables_is_made_up_for(copied, package, tmp_path, monkeypatch):
+    """The short form of ``test_score_companies_killed_between_two_of_its_tables``."""
+    tables, config = copied
+    merge_part = Tables.merge_part
+
+    def end(self, name, *rest, **named):
+        if name == "company_embeddings":
+            raise KeyboardInterrupt
+        merge_part(self, name, *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tables, "merge_part", end)
+        with pytest.raises(KeyboardInterrupt):
+            bring_up_to_date(tables, config, package, "11", tmp_path / "first")
+    assert len(read(tables, "company_scores", "11"))
+    assert read(tables, "company_embeddings", "11").empty
+    assert bring_up_to_date(tables, config, package, "11", tmp_path / "second") == len(TEXTS)
+    for name in ("company_scores", "product_scores"):
+        whole, made_up = (
+            read(tables, name, version).drop(columns=["model_version", "scored_at"]) for version in ("7", "11")
+        )
+        pd.testing.assert_frame_equal(whole, made_up)
+
+
 def test_reasons_add_up_to_the_score_in_both_directions(scored, tables):
     for rows in (scored[0], read(tables, "product_scores", "7")):
         sums = [sum(reason["share"] for reason in reasons) for reasons in rows["reasons"]]
