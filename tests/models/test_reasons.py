@@ -1,10 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from optuna.storages import InMemoryStorage
 from tiny_package import make_hcf
 from worlds import fit_first, telling_world
 
+from hcf_spark.evaluation.calibration import calibrate
+from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.evaluation.fused import GUARD, FusedCandidate
 from hcf_spark.models import reasons
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies
@@ -31,14 +37,19 @@ def world():
 
 @pytest.fixture(scope="module")
 def models(world):
-    closed = {name: fit_first(CLOSED_FORM[name], world[0]) for name in (*ADDS_UP[:-2], "ae")}
+    closed = {name: fit_first(CLOSED_FORM[name], world[0]) for name in (*ADDS_UP[:-4], "ae")}
     hcf = make_hcf(world[0].text.shape[1], len(world[0]), 60)
-    return {**closed, "hcf": hcf, "hcf+ae": ByRegime(hcf, closed["ae"])}
+    candidate = FusedCandidate(CLOSED_FORM, replace(CLOSED_FORM["ae"], name="text_dae"), left_out=[GUARD])
+    train, holdouts = telling_world(1)
+    choice = candidate.tune(train, holdouts, Search(3, 20, 0, InMemoryStorage()))
+    fused = candidate.fit(world[0], choice.settings, seed=0)
+    calibrated = calibrate(choice.model, holdouts, cutoff=20, seed=0)(fused)
+    return {**closed, "hcf": hcf, "hcf+ae": ByRegime(hcf, closed["ae"]), "fused": fused, "calibrated": calibrated}
 
 
 ADDS_UP = [
     "popularity", "item_knn", "ease", "ials", "text_knn", "text_knn_words", "hybrid_knn", "ease_text_ials",
-    "hcf", "hcf+ae",
+    "hcf", "hcf+ae", "fused", "calibrated",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import pickletools
 import subprocess
 import sys
 import sysconfig
+import venv
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -333,7 +334,7 @@ import json, sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"pyspark", "delta", "petastorm"}:
+        if name.partition(".")[0] in {"pyspark", "delta", "petastorm", "implicit", "igraph", "faiss", "optuna"}:
             raise ImportError(name)
 
 def refuse(event, arguments):
@@ -357,8 +358,23 @@ print(json.dumps([answer["product_ids"][0], answer["scores"][0], hcf_spark.__fil
 
 def test_it_loads_where_there_is_neither_spark_nor_network_nor_this_package(model, logged, tmp_path):
     """-S: the editable install of this package is not found, only what the model brings."""
-    paths = json.dumps([sysconfig.get_path("purelib")])
-    command = [sys.executable, "-S", "-c", CHILD, paths, mlflow.get_tracking_uri(), logged, NEW_BANK]
+    assert_answers_alone(sys.executable, sysconfig.get_path("purelib"), model, logged, tmp_path)
+
+
+@pytest.mark.slow
+def test_it_loads_in_a_fresh_environment_made_from_its_own_requirements(model, logged, tmp_path):
+    """The short form is the test before this one."""
+    required = Path(mlflow.artifacts.download_artifacts(logged, dst_path=str(tmp_path / "model"))) / "requirements.txt"
+    venv.create(tmp_path / "fresh", with_pip=True)
+    python = tmp_path / "fresh" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", required], check=True)
+    (packages,) = (tmp_path / "fresh").glob("lib/python*/site-packages")
+    assert not (packages / "pyspark").exists()
+    assert_answers_alone(python, packages, model, logged, tmp_path)
+
+
+def assert_answers_alone(python, packages, model, logged, tmp_path):
+    command = [python, "-S", "-c", CHILD, json.dumps([str(packages)]), mlflow.get_tracking_uri(), logged, NEW_BANK]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     products, scores, package = json.loads(done.stdout.splitlines()[-1])
