@@ -23,9 +23,8 @@ def run_study(
 ) -> list[Trial]:
     """Try ``starts``, then settings spread evenly over the space (scrambled Sobol sequence), for both regimes at once.
 
-    With a dozen trials this finds better settings, and more surely so, than a sampler that spends half of them on
-    learning where to look. A study that the storage already holds goes on where it was and ends as if it had never
-    stopped; one that is finished is not tried again.
+    A dozen trials are too few for a sampler to learn where to look. A study that the storage already holds goes on
+    where it was and ends as if it had never stopped; one that is finished is not tried again.
 
     Args:
         name: of the study.

@@ -8,7 +8,8 @@ import numpy as np
 def over_ranks(own: np.ndarray) -> np.ndarray:
     """The sum of ``own`` over the processes of torch.distributed; ``own`` as it is where no group was started.
 
-    What is fitted from such sums is the same in every process: the model of all their companies.
+    What is fitted from such sums is the same in every process: the model of all their companies. As the sums, company
+    vectors and ``arrays`` (whose axes are worked out when first asked for) have to be asked for in every process.
     """
     dist = sys.modules.get("torch.distributed")  # nobody starts a group without it, and Spark's tasks do without torch
     if dist is None or not (dist.is_available() and dist.is_initialized()):

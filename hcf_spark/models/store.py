@@ -31,5 +31,5 @@ def load_model(folder: str | Path) -> Model:
         FileNotFoundError: the folder holds none.
     """
     with safe_open(Path(folder) / _FILE, framework="numpy") as file:
-        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - a safetensors file is no mapping
         return model_class(file.metadata()["model"]).from_arrays(arrays)

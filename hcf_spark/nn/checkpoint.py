@@ -23,7 +23,8 @@ def save_tensors(file: Path, tensors: Mapping[str, torch.Tensor], about: Mapping
 def load_tensors(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """The tensors, on the CPU, and the description of a file by ``save_tensors``."""
     with safe_open(file, framework="pt") as content:
-        return {name: content.get_tensor(name) for name in content.keys()}, json.loads(content.metadata()["about"])  # noqa: SIM118
+        tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - no mapping
+        return tensors, json.loads(content.metadata()["about"])
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

@@ -57,7 +57,7 @@ def _read_shapes(folder: Path) -> dict[str, "Shape"]:
     shapes = {}
     for path in weight_files(folder):
         with safe_open(path, framework="numpy") as file:
-            shapes.update({name: tuple(file.get_slice(name).get_shape()) for name in file.keys()})  # noqa: SIM118
+            shapes.update({name: tuple(file.get_slice(name).get_shape()) for name in file.keys()})  # noqa: SIM118 - no mapping
     return shapes
 
 

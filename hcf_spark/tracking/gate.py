@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 Mode = Literal["off", "dry_run", "on"]
 
-# Unity Catalog knows no dot in a tag's name, and no value of any length.
+# Unity Catalog may refuse a dot in a tag's name, and a long value.
 LINEAGE_TAG = "gate_lineage"
 _VERDICT_TAG, _MODE_TAG, _BEFORE_TAG = "gate_verdict", "gate_mode", "gate_champion_before"
 _TAG_CHARACTERS = 1_000

@@ -69,7 +69,9 @@ def test_settings_that_differ_by_regime_make_a_pair():
 
 def test_the_same_seed_tries_the_same_settings_and_another_seed_others():
     def tried(seed):
-        judge = lambda settings: Trial(settings, settings["sign"], 0.0)  # noqa: E731
+        def judge(settings):
+            return Trial(settings, settings["sign"], 0.0)
+
         return [trial.settings for trial in run_study("x", [{"sign": 0.5}], SPACE, judge, Search(8, 5, seed))]
 
     assert tried(1) == tried(1)

@@ -42,7 +42,7 @@ def test_the_default_encoder_comes_with_pip():
 def test_a_spec_is_small_and_travels(folder):
     spec = resolve_encoder(encoder_settings(folder))
     assert (spec.dimension, spec.max_tokens, spec.overlap_tokens, spec.batch_tokens, spec.threads) == (16, 32, 4, 64, 1)
-    assert pickle.loads(pickle.dumps(spec)) == spec  # noqa: S301
+    assert pickle.loads(pickle.dumps(spec)) == spec  # noqa: S301 - our own
     assert len(pickle.dumps(spec)) < 1000
 
 
