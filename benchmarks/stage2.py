@@ -47,7 +47,7 @@ def compare(config: Config) -> list[dict]:
     rows = []
     for kind, choice in tqdm([*((Hcf, choice) for choice in CHOICES), (Dcf, {})]):
         work = Path(config.output) / "work" / str(len(rows))
-        candidate = DistributedCandidate(kind, spark, folder, work, config.train.model_copy(update=choice))
+        candidate = DistributedCandidate(kind, spark, folder, work, config.train.model_copy(update=choice), {})
         (trial,) = candidate.tune(snapshot.inner, snapshot.validation, Search(1, limits.cutoff, config.seed)).trials
         rows.append(
             {

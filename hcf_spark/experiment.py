@@ -53,8 +53,10 @@ def make_candidates(spark: SparkSession, config: Config, snapshot: Path, work: P
         work: folder for what training keeps while it runs.
     """
     autoencoder = config.train.model_copy(update=config.autoencoder.model_dump())
-    settings = {name: autoencoder if name == TextDae.name else config.train for name in DEEP}
-    deep = {name: DistributedCandidate(kind, spark, snapshot, work, settings[name]) for name, kind in DEEP.items()}
+    deep = {}
+    for kind, factors in DEEP.items():
+        settings = autoencoder if kind is TextDae else config.train
+        deep[kind.name] = DistributedCandidate(kind, spark, snapshot, work, settings, factors)
     known = {**CLOSED_FORM, **deep, FusedCandidate.name: FusedCandidate(CLOSED_FORM, deep[TextDae.name])}
     return [known[name] for name in dict.fromkeys(config.evaluation.models)]
 

@@ -42,8 +42,7 @@ def run_study(
     )  # fmt: skip
     finished = study.get_trials(states=[TrialState.COMPLETE])
     trials = [Trial({**starts[0], **trial.params}, *trial.values) for trial in finished]
-    tried = [*starts, *_spread(starts[0], space, search)][: search.trials if space else 1]
-    for settings in tried[len(finished) :]:
+    for settings in settings_to_try(starts, space, search)[len(finished) :]:
         study.enqueue_trial({key: settings[key] for key in space})
         asked = study.ask(dict(space))
         trials.append(judge({**starts[0], **asked.params}))
@@ -52,8 +51,13 @@ def run_study(
     return trials
 
 
+def settings_to_try(starts: Sequence[Settings], space: Space, search: Search) -> list[Settings]:
+    """What ``run_study`` tries, the same whatever was tried before."""
+    tried = [*starts, *_spread(starts[0], space, search)][: search.trials if space else 1]
+    return [{**starts[0], **settings} for settings in tried]
+
+
 def _spread(start: Settings, space: Space, search: Search) -> list[Settings]:
-    """As many settings as the search has trials, the same whatever was tried before."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.QMCSampler(scramble=True, seed=search.seed)

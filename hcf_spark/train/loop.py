@@ -4,7 +4,6 @@ import hashlib
 import logging
 import math
 import time
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -23,21 +22,13 @@ from hcf_spark.train.loader import Rows, SnapshotLoader, multi_hot
 from hcf_spark.train.manifest import Manifest
 from hcf_spark.train.objective import make_objective
 from hcf_spark.train.plan import TrainPlan
+from hcf_spark.train.progress import Progress
 
 logger = logging.getLogger(__name__)
 
 START, LATEST, BEST = "start.safetensors", "latest.safetensors", "model.safetensors"
 _MAX_GRADIENT_NORM = 10.0
 _VALIDATION_ROWS = 1024
-
-
-@dataclass
-class Progress:
-    """How far a run is: one record per epoch, and the best of them (the last, without validation)."""
-
-    history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = 0
-    best_score: float = -math.inf
 
 
 class Trainer:
@@ -68,7 +59,7 @@ class Trainer:
         self._network.start_at_shares(start["product_shares"])
         self._network.to(device)
         self._optimizer = torch.optim.AdamW(
-            self._network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+            self._network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
         )
         self._progress = Progress()
 
@@ -79,7 +70,8 @@ class Trainer:
             What happened; the weights of the best epoch are in the plan's folder.
 
         Raises:
-            TrainingError: the loss or a score is not finite, or a process has no company to train on.
+            TrainingError: the loss or a score is not finite, which all processes find at the same step, or this one
+                has no company to train on.
         """
         self._resume()
         network: torch.nn.Module = self._network
@@ -125,7 +117,7 @@ class Trainer:
     def _validate(self) -> dict[str, float]:
         """NDCG@K over all products: of validation interactions (warm), of companies held out, by text alone (cold)."""
         self._network.eval()
-        sums = torch.zeros(4, dtype=torch.float64)
+        sums = torch.zeros(5, dtype=torch.float64)
         for rows in self._loader.all_rows(_VALIDATION_ROWS):
             judged = rows.take((rows.held >= 0).any(dim=1))
             if not len(judged):
@@ -133,31 +125,24 @@ class Trainer:
             index = torch.where(judged.validation_cold, -1, judged.index)
             known = multi_hot(judged.known, self._n_products)
             logits = self._objective.score(self._text(judged), index.to(self._device), known.to(self._device)).cpu()
-            if not logits.isfinite().all():
-                epoch = len(self._progress.history) + 1
-                raise TrainingError(f"scores are not finite after epoch {epoch}: lower train.learning_rate")
+            not_finite = (~logits.isfinite()).sum()
             logits[known > 0] = -math.inf
             held = csr_matrix(multi_hot(judged.held, self._n_products).numpy())
             ndcg = torch.from_numpy(ndcg_at_k(top_k(logits.numpy(), self._plan.cutoff), held))
             cold = judged.validation_cold
-            sums += torch.tensor([ndcg[~cold].sum(), (~cold).sum(), ndcg[cold].sum(), cold.sum()], dtype=torch.float64)
-        warm_sum, warm, cold_sum, cold = self._sum_over_ranks(sums).tolist()
+            sums += torch.stack([ndcg[~cold].sum(), (~cold).sum(), ndcg[cold].sum(), cold.sum(), not_finite])
+        warm_sum, warm, cold_sum, cold, not_finite = self._sum_over_ranks(sums).tolist()
+        if not_finite:
+            epoch = len(self._progress.history) + 1
+            raise TrainingError(f"scores are not finite after epoch {epoch}: lower train.learning_rate")
         return {"validation_warm_ndcg": warm_sum / max(warm, 1), "validation_cold_ndcg": cold_sum / max(cold, 1)}
 
     def _finish_epoch(self, epoch: int, record: dict[str, float]) -> None:
         self._progress.history.append(record)
-        score = (
-            (record["validation_warm_ndcg"] + record["validation_cold_ndcg"]) / 2
-            if self._plan.use_validation
-            else epoch
-        )
-        is_best = score > self._progress.best_score
-        if is_best:
-            self._progress.best_epoch, self._progress.best_score = epoch, score
         if self._rank == 0:
             if epoch == 1:  # one of other settings would be taken to belong to the model that is now written
                 (self._folder / LATEST).unlink(missing_ok=True)
-            if is_best:
+            if self._progress.best_epoch == epoch:
                 self._save_model(epoch)
             self._save_latest()
             numbers = "  ".join(f"{name} {value:.4f}" for name, value in record.items())
@@ -170,7 +155,7 @@ class Trainer:
 
     def _save_latest(self) -> None:
         tensors = {f"network.{name}": tensor for name, tensor in self._network.state_dict().items()}
-        about = {"identity": self._identity, "progress": self._progress.__dict__}
+        about = {"identity": self._identity, "history": self._progress.history}
         save_tensors(self._folder / LATEST, tensors | optimizer_tensors(self._optimizer), about)
 
     def _resume(self) -> None:
@@ -185,7 +170,7 @@ class Trainer:
             {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
         )
         restore_optimizer(self._optimizer, tensors)
-        self._progress = Progress(**about["progress"])
+        self._progress = Progress(about["history"])
         if self._rank == 0:
             logger.info("resumed after epoch %d", len(self._progress.history))
 

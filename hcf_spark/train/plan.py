@@ -60,12 +60,16 @@ class TrainPlan:
         return asdict(self)
 
     def identity(self) -> str:
-        """Names everything the weights depend on, places apart: runs with the same identity may resume each other."""
+        """Names everything the weights of an epoch depend on: runs with the same identity may resume each other.
+
+        With validation the number of epochs is not among it: a run may be taken further.
+        """
         settings = {
             **self.to_dict(),
             "folder": None,
             "snapshot": Path(self.snapshot).name,
             "timeout_seconds": None,
+            "epochs": None if self.use_validation else self.epochs,
             "code": __version__,
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,32 +13,34 @@ import torch.distributed as dist
 
 from hcf_spark.errors import TrainingError
 from hcf_spark.log import configure_logging
+from hcf_spark.train.halving import halve
 from hcf_spark.train.loop import Trainer
 from hcf_spark.train.plan import TrainPlan
 
 PROBLEM = "problem.txt"
 
 
-def run_worker(plan: dict[str, Any]) -> dict[str, Any]:
-    """Train as the process that RANK, LOCAL_RANK and WORLD_SIZE say (alone, if they are not set).
+def run_worker(plans: Sequence[dict[str, Any]]) -> list[list[dict[str, float]]]:
+    """Train (see ``halve``) as the process that RANK, LOCAL_RANK and WORLD_SIZE say (alone, if they are not set).
 
     Args:
-        plan: fields of a ``TrainPlan``.
+        plans: fields of a ``TrainPlan`` each.
 
     Returns:
-        ``history`` (a dict per epoch) and ``best_epoch``; the weights are in the plan's folder.
+        The ``Progress.history`` of each plan; the weights are in its folder.
 
     Raises:
-        TrainingError: training cannot start or gives no usable model; the message is also left in the plan's folder,
-            since nothing but the end of a failed process's log reaches the driver.
+        TrainingError: training cannot start or the first plan gives no usable model; the message is also left in its
+            folder, since nothing but the end of a failed process's log reaches the driver.
     """
     rank, ranks = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     local_rank, local_ranks = int(os.environ.get("LOCAL_RANK", 0)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    todo = TrainPlan(**plan)
+    todo = [TrainPlan(**plan) for plan in plans]
+    first = todo[0]
     if "RANK" in os.environ:
         configure_logging("info")
         _end_with_parent()
-    if todo.use_gpu:
+    if first.use_gpu:
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)  # raises if there is none
     else:
@@ -45,16 +48,16 @@ def run_worker(plan: dict[str, Any]) -> dict[str, Any]:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(ranks, local_ranks)))
     if ranks > 1:
         backend = "nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, timeout=timedelta(seconds=todo.timeout_seconds))
+        dist.init_process_group(backend, timeout=timedelta(seconds=first.timeout_seconds))
     try:
-        progress = Trainer(todo, rank, ranks, device).run()
+        progress = halve(todo, lambda plan: Trainer(plan, rank, ranks, device).run())
     except TrainingError as error:
-        (Path(todo.folder) / PROBLEM).write_text(str(error), encoding="utf-8")
+        (Path(first.folder) / PROBLEM).write_text(str(error), encoding="utf-8")
         raise
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
-    return {"history": progress.history, "best_epoch": progress.best_epoch}
+    return [each.history for each in progress]
 
 
 def _end_with_parent() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tiny_snapshot import Company, checkerboard_shards, write_snapshot
 
 from hcf_spark.errors import TrainingError
-from hcf_spark.evaluation.candidate import Search
+from hcf_spark.evaluation.candidate import Search, judge_trial
 from hcf_spark.launch import DistributedCandidate
 from hcf_spark.models.hcf import Dcf, Hcf
 from hcf_spark.nn.checkpoint import load_tensors
@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.distributed]
 WHOLE_BATCH = [
     "evaluation.cutoff=3", "train.processes=2", "train.dropout=0", "train.depth=1", "train.hidden_size=6",
     "train.batch_companies=12", "train.max_epochs=4", "train.learning_rate=0.02", "train.timeout_seconds=60",
+    "evaluation.trials=1",
 ]  # fmt: skip
 
 
@@ -37,20 +38,25 @@ def snapshot(tmp_path):
 def tune(spark, snapshot, make_config, tmp_path):
     """Tune a model on the snapshot; returns its candidate and what it chose."""
 
-    def tune(kind, work, *overrides, folder=snapshot):
+    def tune(kind, work, *overrides, folder=snapshot, storage=None):
         config = make_config(*WHOLE_BATCH, *overrides)
         found = read_snapshot(folder, Manifest.read(folder), 100, 100, config.seed)
-        candidate = DistributedCandidate(kind, spark, folder, tmp_path / work, config.train)
-        return candidate, candidate.tune(
-            found.inner, found.validation, Search(1, config.evaluation.cutoff, config.seed)
+        candidate = DistributedCandidate(
+            kind, spark, folder, tmp_path / work, config.train, {"learning_rate": 100.0, "company_l2": 2.0}
         )
+        search = Search(config.evaluation.trials, config.evaluation.cutoff, config.seed, storage)
+        return candidate, candidate.tune(found.inner, found.validation, search)
 
     return tune
 
 
 @pytest.fixture
 def in_this_process(monkeypatch):
-    monkeypatch.setattr(DistributedCandidate, "_distribute", lambda self, plan: run_worker(plan.to_dict()))
+    monkeypatch.setattr(DistributedCandidate, "_distribute", run_here)
+
+
+def run_here(self, plans):
+    return run_worker([plan.to_dict() for plan in plans])
 
 
 def assert_same_weights(first: Path, second: Path):
@@ -68,9 +74,9 @@ def without_seconds(history):
 def test_two_processes_on_the_driver_equal_one(tune, tmp_path, monkeypatch, kind):
     two, chosen = tune(kind, "two")
     with monkeypatch.context() as patch:
-        patch.setattr(DistributedCandidate, "_distribute", lambda self, plan: run_worker(plan.to_dict()))
+        patch.setattr(DistributedCandidate, "_distribute", run_here)
         one, expected = tune(kind, "one")
-    assert_same_weights(tmp_path / "two" / f"{kind.name}-inner", tmp_path / "one" / f"{kind.name}-inner")
+    assert_same_weights(tmp_path / "two" / f"{kind.name}-inner" / "0", tmp_path / "one" / f"{kind.name}-inner" / "0")
     np.testing.assert_allclose(without_seconds(two.history), without_seconds(one.history), rtol=1e-4)
     assert chosen.settings == expected.settings
     best = max(np.mean(record[1:]) for record in without_seconds(two.history))
@@ -88,7 +94,7 @@ def test_an_executor_each_equals_one_process(tune, tmp_path, snapshot, in_this_p
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     tune(Hcf, "one")
-    assert_same_weights(tmp_path / "cluster" / "hcf-inner", tmp_path / "one" / "hcf-inner")
+    assert_same_weights(tmp_path / "cluster" / "hcf-inner" / "0", tmp_path / "one" / "hcf-inner" / "0")
 
 
 def test_tuned_on_inner_then_fitted_on_everything_for_as_many_epochs(
@@ -104,6 +110,44 @@ def test_tuned_on_inner_then_fitted_on_everything_for_as_many_epochs(
     _, about = load_tensors(tmp_path / "work" / "hcf-full" / BEST)
     assert about["epoch"] == epochs
     assert len(candidate.history) == 4
+
+
+def test_other_settings_are_tried_and_the_best_are_kept(tune, snapshot, tmp_path, in_this_process):
+    candidate, chosen = tune(Hcf, "work", "evaluation.trials=6", "train.learning_rate=0.001", "train.company_l2=0")
+    rates = [trial.settings["learning_rate"] for trial in chosen.trials]
+    assert rates[0] == 0.001
+    assert len(set(rates)) == len(rates) == 6
+    assert all(1e-5 <= rate <= 0.1 for rate in rates[1:])
+    assert {trial.settings["company_l2"] for trial in chosen.trials} == {0.0}
+    values = [trial.warm + trial.cold for trial in chosen.trials]
+    assert max(values) > values[0]
+    assert chosen.settings["warm"]["learning_rate"] == rates[int(np.argmax(values))]
+    assert [folder.name for folder in (tmp_path / "work" / "hcf-inner").iterdir()] == [str(int(np.argmax(values)))]
+    found = read_snapshot(snapshot, Manifest.read(snapshot), 100, 100, 0)
+    assert judge_trial({}, chosen.model, found.validation, 3).warm == max(
+        trial.warm
+        for trial in chosen.trials
+        if trial.settings["learning_rate"] == chosen.settings["warm"]["learning_rate"]
+    )
+    candidate.fit(found.full, chosen.settings, seed=0)
+    _, about = load_tensors(tmp_path / "work" / "hcf-full" / BEST)
+    assert about["plan"]["learning_rate"] == chosen.settings["warm"]["learning_rate"]
+
+
+def test_a_search_that_is_stored_is_not_repeated(tune, tmp_path, monkeypatch, in_this_process):
+    storage = f"sqlite:///{tmp_path / 'studies.db'}"
+    _, first = tune(Hcf, "work", "evaluation.trials=4", storage=storage)
+    trained = []
+
+    def resume(self, plans):
+        trained.extend(plans)
+        return run_here(self, plans)
+
+    monkeypatch.setattr(DistributedCandidate, "_distribute", resume)
+    candidate, again = tune(Hcf, "work", "evaluation.trials=4", storage=storage)
+    assert (again.settings, again.trials) == (first.settings, first.trials)
+    assert [plan.learning_rate for plan in trained] == [first.settings["warm"]["learning_rate"]]
+    assert candidate.history
 
 
 def test_fewer_files_than_processes_fails_before_any_process_starts(tune):
@@ -134,7 +178,7 @@ def test_processes_run_on_the_driver_where_spark_is_local(monkeypatch, snapshot,
 
     def distributor(num_processes, local_mode, use_gpu):
         told.append((num_processes, local_mode, use_gpu))
-        return SimpleNamespace(run=lambda worker, plan: worker(plan))
+        return SimpleNamespace(run=lambda worker, plans: worker(plans))
 
     monkeypatch.setattr("hcf_spark.launch.TorchDistributor", distributor)
     config = make_config("train.max_epochs=1")
@@ -142,6 +186,6 @@ def test_processes_run_on_the_driver_where_spark_is_local(monkeypatch, snapshot,
     session = SimpleNamespace(conf={"spark.master": master})
     for setting, expected in ((None, local), (True, True), (False, False)):
         train = config.train.model_copy(update={"local_mode": setting})
-        candidate = DistributedCandidate(Hcf, session, snapshot, tmp_path / "work", train)
+        candidate = DistributedCandidate(Hcf, session, snapshot, tmp_path / "work", train, {})
         candidate.tune(found.inner, found.validation, Search(1, 3, 0))
         assert told.pop() == (1, expected, False)
