@@ -105,7 +105,9 @@ def fit_model(n_companies: int, n_products: int, text_dimension: int) -> Model:
     )
     warm, cold = Mixture((hybrid, ials, network), (1.0, 0.1, 0.1)), Mixture((ridge, words, network), (1.0, 1.0, 0.1))
     calibration = RowCalibration(1.0, 1.0, 0.0, np.zeros(2), np.zeros(2), np.ones(2))
-    return Calibrated(Fused.of_parts(warm, cold, companies, seed=0), calibration, calibration, reach=0.0)
+    return Calibrated(
+        Fused.of_parts(warm, cold, companies, vector_size=256, seed=0), calibration, calibration, reach=0.0
+    )
 
 
 def load_registered(n_companies: int, n_products: int, output: Path) -> mlflow.pyfunc.PyFuncModel:

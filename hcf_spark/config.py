@@ -151,6 +151,10 @@ class AutoencoderSettings(_Settings):
     loss: Loss
 
 
+class FusedSettings(_Settings):
+    vector_size: Count
+
+
 ModelName = Literal[
     "popularity",
     "item_knn",
@@ -234,6 +238,7 @@ class Config(_Settings):
     split: SplitSettings
     train: TrainSettings
     autoencoder: AutoencoderSettings
+    fused: FusedSettings
     evaluation: EvaluationSettings
     mlflow: MlflowSettings
     score: ScoreSettings

@@ -57,7 +57,8 @@ def make_candidates(spark: SparkSession, config: Config, snapshot: Path, work: P
     for kind, factors in DEEP.items():
         settings = autoencoder if kind is TextDae else config.train
         deep[kind.name] = DistributedCandidate(kind, spark, snapshot, work, settings, factors)
-    known = {**CLOSED_FORM, **deep, FusedCandidate.name: FusedCandidate(CLOSED_FORM, deep[TextDae.name])}
+    fused = FusedCandidate(CLOSED_FORM, deep[TextDae.name], config.fused.vector_size)
+    known = {**CLOSED_FORM, **deep, fused.name: fused}
     return [known[name] for name in dict.fromkeys(config.evaluation.models)]
 
 

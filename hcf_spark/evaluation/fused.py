@@ -78,17 +78,22 @@ class FusedCandidate:
         rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text`` and, but for the
             network, those in ``ADDED`` are among them.
         network: gives ``text_dae``.
+        vector_size: numbers in a company vector, if there are as many products.
         left_out: of ``ADDED``, ``BASE`` and ``GUARD``, for an ablation.
     """
 
     name = "fused"
 
     def __init__(
-        self, rivals: Mapping[str, SearchCandidate], network: Candidate, left_out: Collection[str] = ()
+        self,
+        rivals: Mapping[str, SearchCandidate],
+        network: Candidate,
+        vector_size: int,
+        left_out: Collection[str] = (),
     ) -> None:
         self._rivals = rivals
         self._candidates: dict[str, Candidate] = {**rivals, network.name: network}
-        self._left_out = left_out
+        self._vector_size, self._left_out = vector_size, left_out
         self._added = {regime: [name for name in names if name not in left_out] for regime, names in ADDED.items()}
 
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
@@ -118,12 +123,15 @@ class FusedCandidate:
             steps.append(_Step(own.settings, own.model, _ERRORS_OF_THE_GUARD))
             kept = _climb(steps, holdout, search.cutoff)
             settings[regime], parts[regime] = kept.settings, kept.model
-        return Choice(settings, Fused.of_parts(**parts, train=inner, seed=search.seed), _pair_trials(tried))
+        return Choice(settings, self._join(parts, inner, search.seed), _pair_trials(tried))
 
     def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
         """The model of these parts, fitted on all training companies."""
-        warm, cold = (self._fit_part(regime, full, settings[regime], seed) for regime in REGIMES)
-        return Fused.of_parts(warm, cold, full, seed)
+        parts = {regime: self._fit_part(regime, full, settings[regime], seed) for regime in REGIMES}
+        return self._join(parts, full, seed)
+
+    def _join(self, parts: Mapping[str, Model], train: Companies, seed: int) -> Fused:
+        return Fused.of_parts(**parts, train=train, vector_size=self._vector_size, seed=seed)
 
     def _tune_cold(
         self, inner: Companies, holdout: Holdout, best: Mapping[str, SettingsByRegime], search: Search

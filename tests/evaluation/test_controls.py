@@ -16,7 +16,7 @@ from hcf_spark.evaluation.evaluate import evaluate
 from hcf_spark.evaluation.fused import FusedCandidate
 
 OTHERS = [*sorted(set(CLOSED_FORM) - {"popularity"}), "fused"]
-FUSED = FusedCandidate(CLOSED_FORM, replace(CLOSED_FORM["ae"], name="text_dae"))  # the network needs processes
+FUSED = FusedCandidate(CLOSED_FORM, replace(CLOSED_FORM["ae"], name="text_dae"), 256)  # the network needs processes
 
 
 def random_vectors(usage, text, random):

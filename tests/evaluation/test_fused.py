@@ -31,7 +31,7 @@ SEARCH = Search(trials=6, cutoff=5, seed=0)
 
 @pytest.fixture(scope="module")
 def candidate():
-    return FusedCandidate(RIVALS, NETWORK)
+    return FusedCandidate(RIVALS, NETWORK, 256)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_a_rival_that_is_clearly_better_is_kept():
     """Here it knows what the others cannot know."""
     train, holdouts = telling_world(0)
     unreachable = SearchCandidate("unreachable", lambda train, seed: lambda: Oracle(holdouts.warm), {}, {})
-    choice = FusedCandidate({**RIVALS, "unreachable": unreachable}, NETWORK).tune(train, holdouts, SEARCH)
+    choice = FusedCandidate({**RIVALS, "unreachable": unreachable}, NETWORK, 256).tune(train, holdouts, SEARCH)
     assert choice.settings["warm"] == {"model": "unreachable"}
     assert choice.settings["cold"]["model"] != "unreachable"
 
@@ -112,7 +112,7 @@ def test_own_parts_find_what_is_withheld(candidate, monkeypatch):
 
 
 def test_what_is_left_out_has_no_part(monkeypatch):
-    left_out = FusedCandidate(RIVALS, NETWORK, left_out=["offset", "dropout", "mean", "ials"])
+    left_out = FusedCandidate(RIVALS, NETWORK, 256, left_out=["offset", "dropout", "mean", "ials"])
     settings = own(left_out, telling_world(0), monkeypatch).settings
     assert settings["warm"]["base"] is None
     assert [settings[regime]["own"]["offset"] for regime in ("warm", "cold")] == [0, 0]
@@ -122,7 +122,7 @@ def test_what_is_left_out_has_no_part(monkeypatch):
 
 def test_without_its_guard_the_own_model_is_kept_though_a_rival_is_better():
     train, holdouts = checkerboard()
-    unguarded = FusedCandidate(RIVALS, NETWORK, left_out=["guard"])
+    unguarded = FusedCandidate(RIVALS, NETWORK, 256, left_out=["guard"])
     choice = unguarded.tune(train, holdouts, SEARCH)
     assert [choice.settings[regime]["model"] for regime in ("warm", "cold")] == ["own", "own"]
     fitted = unguarded.fit(train, choice.settings, seed=0)

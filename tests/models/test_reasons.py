@@ -39,7 +39,7 @@ def world():
 def models(world):
     closed = {name: fit_first(CLOSED_FORM[name], world[0]) for name in (*ADDS_UP[:-4], "ae")}
     hcf = make_hcf(world[0].text.shape[1], len(world[0]), 60)
-    candidate = FusedCandidate(CLOSED_FORM, replace(CLOSED_FORM["ae"], name="text_dae"), left_out=[GUARD])
+    candidate = FusedCandidate(CLOSED_FORM, replace(CLOSED_FORM["ae"], name="text_dae"), 256, left_out=[GUARD])
     train, holdouts = telling_world(1)
     choice = candidate.tune(train, holdouts, Search(3, 20, 0, InMemoryStorage()))
     fused = candidate.fit(world[0], choice.settings, seed=0)

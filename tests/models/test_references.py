@@ -44,7 +44,7 @@ def test_every_part_of_a_model_made_of_models_is_limited_and_it_is_saved_smaller
     ridge = NeighbourRidgeStatistics.of(train, near).fit(10.0, 0.0, offset=0.5)
     parts = tuple(fit_first(CLOSED_FORM[name], train) for name in ("ease", *NEIGHBOURS))
     calibration = RowCalibration(1.0, 1.0, 0.0, np.zeros(2), np.zeros(2), np.ones(2))
-    fused = Fused.of_parts(parts[0], Mixture((ridge, *parts[1:]), (1.0, 1.0, 1.0, 1.0)), train, seed=0)
+    fused = Fused.of_parts(parts[0], Mixture((ridge, *parts[1:]), (1.0, 1.0, 1.0, 1.0)), train, vector_size=256, seed=0)
     model = Calibrated(fused, calibration, calibration, reach=0.0)
     limited = limit_references(model, 30, seed=0)
     cold = limited.model.cold.parts
