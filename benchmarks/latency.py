@@ -21,8 +21,10 @@ from hcf_spark.config import load_config
 from hcf_spark.models.base import Model
 from hcf_spark.models.calibrated import Calibrated, RowCalibration
 from hcf_spark.models.companies import Companies, text_mean
+from hcf_spark.models.ease_text import EaseTextStatistics
+from hcf_spark.models.ease_text_ials import EaseTextIals
 from hcf_spark.models.fused import Fused
-from hcf_spark.models.hybrid import HybridStatistics
+from hcf_spark.models.hybrid_knn import HybridKnn
 from hcf_spark.models.ials import Ials
 from hcf_spark.models.mixture import Mixture
 from hcf_spark.models.neighbour_ridge import Neighbourhood, NeighbourRidgeStatistics
@@ -96,14 +98,16 @@ def fit_model(n_companies: int, n_products: int, text_dimension: int) -> Model:
     text = random.standard_normal((n_companies, text_dimension), np.float32)
     companies = Companies(text, known, np.arange(n_companies), count_words(make_texts(n_companies)))
     near = Neighbourhood(TextNeighbours(Reference.of(companies), NEIGHBOURS), NEIGHBOURS, sharpness=10.0)
-    hybrid = HybridStatistics.of(companies, near).fit(1.0, 10.0, 100.0, offset=0.5, dropout=0.5)
-    ridge = NeighbourRidgeStatistics.of(companies, near).fit(10.0, 0.0, offset=0.5)
+    ridge = NeighbourRidgeStatistics.of(companies, near).fit(10.0, offset=0.5)
+    linear = EaseTextStatistics.of(companies).fit(n_companies / 10, 10.0, 10.0, seed=0)
+    nearest = HybridKnn.fit(companies, Reference.of(companies), 0, NEIGHBOURS, sharpness=10.0, text_share=0.5)
     ials = Ials.fit(companies, 0, factors=64, regularization=0.1, alpha=10.0, iterations=2)
     network = TextDae(TextAutoencoder(n_products, text_dimension, HIDDEN, dropout=0.0), text_mean(text))
     words = TextKnnWords.fit(
         companies, TextNeighbours(WordReference.of(companies), NEIGHBOURS), 0, NEIGHBOURS, sharpness=10.0
     )
-    warm, cold = Mixture((hybrid, ials, network), (1.0, 0.1, 0.1)), Mixture((ridge, words, network), (1.0, 1.0, 0.1))
+    warm = Mixture((EaseTextIals(linear, ials, 0.1), nearest, network), (1.0, 0.1, 0.1))
+    cold = Mixture((ridge, words), (1.0, 1.0))
     calibration = RowCalibration(1.0, 1.0, 0.0, np.zeros(2), np.zeros(2), np.ones(2))
     return Calibrated(
         Fused.of_parts(warm, cold, companies, vector_size=256, seed=0), calibration, calibration, reach=0.0

@@ -33,7 +33,7 @@ def test_a_model_fitted_with_another_seed_has_the_vectors_of_the_champion():
     """iALS finds its factors up to a rotation, and the seed decides which."""
     train, _ = telling_world(0, n_products=15)
     ids = [f"c{company}" for company in range(400)]
-    settings = dict.fromkeys(("warm", "cold"), CLOSED_FORM["ials"].first | {"factors": 4, "iterations": 300})
+    settings = dict.fromkeys(("warm", "cold"), CLOSED_FORM["ials"].start(train) | {"factors": 4, "iterations": 300})
     first, second = (CLOSED_FORM["ials"].fit(train, settings, seed) for seed in (0, 1))
     rotated, drift = rotate_to_champion(second, champion_of(first, ids, ids), train, seed=0)
     apart = np.linalg.norm(second.embed(train) - first.embed(train)) / np.linalg.norm(first.embed(train))

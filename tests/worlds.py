@@ -62,7 +62,8 @@ def random_world(seed, n_companies=60, n_products=15, n_judged=20, dimension=5):
 
 def fit_first(candidate, train):
     """The candidate's model with the settings it tries first."""
-    return candidate.fit(train, {"warm": candidate.first, "cold": candidate.first}, seed=0)
+    settings = candidate.start(train)
+    return candidate.fit(train, {"warm": settings, "cold": settings}, seed=0)
 
 
 def telling_world(seed, spoil=None, n_companies=400, n_products=60, n_judged=120, n_groups=6):

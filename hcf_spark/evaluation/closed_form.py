@@ -2,15 +2,17 @@
 
 from functools import partial
 
+import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from hcf_spark.evaluation.search import Fit, SearchCandidate
 from hcf_spark.evaluation.sum_candidate import SumCandidate
+from hcf_spark.models import product_weights
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.ease import EaseStatistics
 from hcf_spark.models.ease_text import EaseTextStatistics
 from hcf_spark.models.hybrid_knn import HybridKnn
-from hcf_spark.models.ials import Ials
+from hcf_spark.models.ials import Ials, mean_cells
 from hcf_spark.models.item_knn import ItemKnnStatistics
 from hcf_spark.models.popularity import Popularity
 from hcf_spark.models.reference import Reference
@@ -61,6 +63,16 @@ def _hybrid_knn(train: Companies, seed: int) -> Fit:
     return partial(HybridKnn.fit, train, Reference.of(train), seed)
 
 
+def _companies_per_product(train: Companies) -> dict[str, float]:
+    """Those of a closed form."""
+    counts = np.sort(train.known.getnnz(axis=0))[-product_weights.MOST_DIRECT :]
+    return {"strength": float(counts.mean())}
+
+
+def _cells(train: Companies) -> dict[str, float]:
+    return {"regularization": mean_cells(train) ** 0.5}
+
+
 _RIDGE = FloatDistribution(0.1, 300, log=True)
 _EASE_RIDGE = FloatDistribution(0.1, 100, log=True)
 _SHARPNESS = FloatDistribution(1, 40, log=True)
@@ -69,7 +81,7 @@ _NEIGHBOURS = IntDistribution(10, _MOST_NEIGHBOURS, log=True)
 _EASE_TEXT_CANDIDATE = SearchCandidate(
     "ease_text", _ease_text, {"strength": 3.0, "text_strength": 10.0, "cold_strength": 10.0},
     {"strength": _EASE_RIDGE, "text_strength": _RIDGE, "cold_strength": _RIDGE},
-    only_cold=["cold_strength"],
+    only_cold=["cold_strength"], units=_companies_per_product,
 )  # fmt: skip
 _IALS_CANDIDATE = SearchCandidate(
     "ials", _ials, {"factors": 128, "regularization": 0.1, "alpha": 40.0, "iterations": 15},
@@ -78,6 +90,7 @@ _IALS_CANDIDATE = SearchCandidate(
         "regularization": FloatDistribution(0.03, 0.6, log=True),
         "alpha": FloatDistribution(3, 200, log=True),
     },
+    units=_cells,
 )  # fmt: skip
 
 CLOSED_FORM = {
@@ -92,7 +105,9 @@ CLOSED_FORM = {
                 "exponent": FloatDistribution(0.2, 0.8),
             },
         ),
-        SearchCandidate("ease", _ease, {"strength": 3.0}, {"strength": _EASE_RIDGE}),
+        SearchCandidate(
+            "ease", _ease, {"strength": 3.0}, {"strength": _EASE_RIDGE}, units=_companies_per_product
+        ),
         _IALS_CANDIDATE,
         SearchCandidate("ae", _ae, {"strength": 10.0}, {"strength": _RIDGE}),
         SearchCandidate(

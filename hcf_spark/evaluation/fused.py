@@ -1,9 +1,10 @@
 """The fused model as a candidate: built on what the rivals found, and held to being better than the hardest of them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
+import numpy as np
 from optuna.distributions import FloatDistribution
 
 from hcf_spark.evaluation.candidate import Candidate, Choice, Search, SettingsByRegime, Trial
@@ -11,38 +12,29 @@ from hcf_spark.evaluation.closed_form import REMEMBERED_NEIGHBOURS
 from hcf_spark.evaluation.evaluate import company_ndcg, mean_ndcg
 from hcf_spark.evaluation.mixing import find_weights, is_above
 from hcf_spark.evaluation.model_result import REGIMES
-from hcf_spark.evaluation.search import SearchCandidate, Space, best_by_regime, run_study
+from hcf_spark.evaluation.search import SearchCandidate, best_by_regime, run_study
 from hcf_spark.models.base import Model, Settings
 from hcf_spark.models.companies import Companies, Holdout, Regimes
 from hcf_spark.models.fused import Fused
-from hcf_spark.models.hybrid import Hybrid, HybridStatistics
 from hcf_spark.models.mixture import Mixture
-from hcf_spark.models.neighbour_ridge import Neighbourhood, NeighbourRidgeStatistics
+from hcf_spark.models.neighbour_ridge import Neighbourhood, NeighbourRidge, NeighbourRidgeStatistics
 from hcf_spark.models.reference import Reference
 from hcf_spark.models.text_knn import TextNeighbours
 
 OWN = "own"
-ADDED = {
-    "warm": ("ials", "hybrid_knn", "text_dae"),
-    "cold": ("text_knn", "text_knn_words", "text_dae"),
-}
+ADDED = {"warm": ("hybrid_knn", "text_dae"), "cold": ("text_knn_words",)}
 """What may be added to the own base of a regime, in this order."""
-BASE = ("offset", "dropout", "mean")
-"""What the own base may do without: the neighbours' profile, the ridge by number of companies, the mean of two."""
+BASE = ("ials", "offset")
+"""What the own base may do without: iALS beside EASE with text (warm), the neighbours' profile (cold)."""
 GUARD = "guard"
 """Left out, the own model is kept whatever the rivals do."""
 
 _FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity", "text_knn")}
 _ERRORS_OF_A_PART = 1.0
 _ERRORS_OF_THE_GUARD, _ERRORS_OF_THE_HARDEST = 1.0, 2.0
-_FIRST_SHARE, _NEXT_SHARE = 0.3, 4.0
+_LEAST_SHARE, _MOST_SHARE = 0.1, 3.0
 
-_STRENGTH = FloatDistribution(0.03, 100, log=True)
-_TEXT_STRENGTH = FloatDistribution(0.1, 1000, log=True)
-_SHARE = FloatDistribution(0, 1)
-_COLD_SPACE = {"text_strength": _TEXT_STRENGTH, "offset": _SHARE}
-_WARM_SPACE = {**_COLD_SPACE, "strength": _STRENGTH, "dropout": _SHARE}
-_CONSTANT_STRENGTH = {"warm": 100.0, "cold": 0.0}
+_COLD_SPACE = {"text_strength": FloatDistribution(0.1, 1000, log=True), "offset": FloatDistribution(0, 1)}
 
 
 @dataclass(frozen=True)
@@ -66,17 +58,18 @@ class _Step:
 class FusedCandidate:
     """Own parts for each regime: a base in closed form, to which models that see other things are added.
 
-    Half of a rival's trials go to the base of each regime (warm: known products, text and text neighbours; cold: text
-    and text neighbours), half to the weights of what is added, with the settings that it did best with alone. The
-    neighbours' settings are those of the best text neighbours; strengths start where EASE with text ended. The guard
-    climbs in each regime from popularity to the rival that is the hardest as a rule (EASE with text and iALS when warm,
-    the text's neighbours when cold), to the hardest on these data, and on to the own model, each step only if its
-    paired gain in validation NDCG@K is above one standard error; two for the hardest, which is picked from all, and the
-    own model may not be below it.
+    Warm, the base is EASE with text and iALS as they did best, and a rival's trials go to the weights of what is added;
+    cold it is a ridge on text and text neighbours, with half of the trials. What is added has the settings that it did
+    best with alone.
+
+    The guard climbs in each regime from popularity to the rival that is the hardest as a rule (EASE with text and iALS
+    when warm, the text's neighbours when cold), to the hardest on these data, and on to the own model, each step only
+    if its paired gain in validation NDCG@K is above one standard error; two for the hardest, which is picked from all,
+    and the own model may not be below it.
 
     Args:
-        rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text`` and, but for the
-            network, those in ``ADDED`` are among them.
+        rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text``,
+            ``ease_text_ials`` and, but for the network, those in ``ADDED`` are among them.
         network: gives ``text_dae``.
         vector_size: numbers in a company vector, if there are as many products.
         left_out: of ``ADDED``, ``BASE`` and ``GUARD``, for an ablation.
@@ -104,10 +97,9 @@ class FusedCandidate:
             name: self._candidates[name].tune(inner, validation, search)
             for name in dict.fromkeys([*self._added["warm"], *self._added["cold"]])
         }
-        half = replace(search, trials=max(1, search.trials // 2))
         bases = {
-            "warm": self._tune_warm(inner, validation.warm, best, half),
-            "cold": self._tune_cold(inner, validation.cold, best, half),
+            "warm": self._choose_warm(inner, best, search),
+            "cold": self._tune_cold(inner, validation.cold, best, search),
         }
         settings, parts, tried = {}, {}, {}
         for regime, base in bases.items():
@@ -119,7 +111,7 @@ class FusedCandidate:
             steps = []
             for name in errors if GUARD not in self._left_out else ():
                 rival = {"model": name, **best[name][regime]}
-                steps.append(_Step(rival, self._fit_part(regime, inner, rival, search.seed), errors[name]))
+                steps.append(_Step(rival, self._fit_part(inner, rival, search.seed), errors[name]))
             steps.append(_Step(own.settings, own.model, _ERRORS_OF_THE_GUARD))
             kept = _climb(steps, holdout, search.cutoff)
             settings[regime], parts[regime] = kept.settings, kept.model
@@ -127,62 +119,41 @@ class FusedCandidate:
 
     def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
         """The model of these parts, fitted on all training companies."""
-        parts = {regime: self._fit_part(regime, full, settings[regime], seed) for regime in REGIMES}
+        parts = {regime: self._fit_part(full, settings[regime], seed) for regime in REGIMES}
         return self._join(parts, full, seed)
 
     def _join(self, parts: Mapping[str, Model], train: Companies, seed: int) -> Fused:
         return Fused.of_parts(**parts, train=train, vector_size=self._vector_size, seed=seed)
+
+    def _choose_warm(self, inner: Companies, best: Mapping[str, SettingsByRegime], search: Search) -> _Found:
+        name = "ease_text" if "ials" in self._left_out else "ease_text_ials"
+        base = {"model": name, **best[name]["warm"]}
+        return _Found({"base": base}, self._fit_part(inner, base, search.seed), [])
 
     def _tune_cold(
         self, inner: Companies, holdout: Holdout, best: Mapping[str, SettingsByRegime], search: Search
     ) -> _Found:
         near = best["text_knn"]["cold"]
         statistics = NeighbourRidgeStatistics.of(inner, _neighbourhood(inner, near))
-        text_strength = best["ease_text"]["cold"]["cold_strength"]
+        start = {"text_strength": best["ease_text"]["cold"]["cold_strength"], "offset": 0.5}
 
         def judge(settings: Settings) -> Trial:
-            model = statistics.fit(**settings, constant_strength=_CONSTANT_STRENGTH["cold"])
-            return Trial(settings, 0.0, mean_ndcg(model, holdout, search.cutoff))
+            return Trial(settings, 0.0, mean_ndcg(statistics.fit(**settings), holdout, search.cutoff))
 
-        starts = [{"text_strength": text_strength, "offset": offset} for offset in (0.5, 1.0)]
-        trials = self._run_study("fused cold", starts, _COLD_SPACE, judge, search)
+        name, starts, space = "fused cold", [start, {**start, "offset": 1.0}], dict(_COLD_SPACE)
+        if "offset" in self._left_out:
+            name, starts = "fused cold without offset", [{**start, "offset": 0.0}]
+            del space["offset"]
+        half = replace(search, trials=max(1, search.trials // 2))
+        trials = run_study(name, starts, space, judge, half)
         own = best_by_regime(trials)["cold"]
-        model = statistics.fit(**own, constant_strength=_CONSTANT_STRENGTH["cold"])
-        return _Found({"near": near, "own": own}, model, [(trial.settings, trial.cold) for trial in trials])
-
-    def _tune_warm(
-        self, inner: Companies, holdout: Holdout, best: Mapping[str, SettingsByRegime], search: Search
-    ) -> _Found:
-        near, base = best["text_knn"]["warm"], best["ease_text"]["warm"]
-        base = {key: base[key] for key in ("strength", "text_strength")}
-        statistics = HybridStatistics.of(inner, _neighbourhood(inner, near))
-        base_model = None if "mean" in self._left_out else _fit_base(statistics, base)
-
-        def judge(settings: Settings) -> Trial:
-            return Trial(settings, mean_ndcg(_fit_mean(statistics, base_model, settings), holdout, search.cutoff), 0.0)
-
-        starts = [
-            {**base, "strength": base["strength"] * factor, "offset": 0.5, "dropout": 0.5} for factor in (1.0, 0.3)
-        ]
-        trials = self._run_study("fused warm", starts, _WARM_SPACE, judge, search)
-        own = best_by_regime(trials)["warm"]
-        settings = {"near": near, "base": base_model and base, "own": own}
-        model = _fit_mean(statistics, base_model, own)
-        return _Found(settings, model, [(trial.settings, trial.warm) for trial in trials])
-
-    def _run_study(
-        self, name: str, starts: Sequence[Settings], space: Space, judge: Callable[[Settings], Trial], search: Search
-    ) -> list[Trial]:
-        """``run_study`` of a base, with what is left out at 0."""
-        off = {part: 0.0 for part in BASE if part in self._left_out and part in space}
-        tried = {key: values for key, values in space.items() if key not in off}
-        name = " without ".join([name, *(part for part in BASE if part in self._left_out)])
-        return run_study(name, [{**start, **off} for start in starts], tried, judge, search)
+        settings = {"base": {"model": NeighbourRidge.name, "near": near, "own": own}}
+        return _Found(settings, statistics.fit(**own), [(trial.settings, trial.cold) for trial in trials])
 
     def _add(self, regime: str, base: _Found, models: Mapping[str, Choice], holdout: Holdout, search: Search) -> _Found:
         added = {name: models[name].model for name in self._added[regime]}
         each = max(1, (search.trials - len(base.tried)) // len(ADDED[regime]))
-        shares = [_FIRST_SHARE * _NEXT_SHARE**number for number in range(each)]
+        shares = np.geomspace(_LEAST_SHARE, _MOST_SHARE, each + 2)[1:-1].tolist()
         weights, tried = find_weights(base.model, added, holdout, search.cutoff, shares, _ERRORS_OF_A_PART)
         kept = {name: weight for name, weight in weights.items() if weight}
         settings = {
@@ -193,20 +164,15 @@ class FusedCandidate:
         model = Mixture((base.model, *(added[name] for name in kept)), (1.0, *kept.values()))
         return _Found(settings, model, [*base.tried, *(({name: weight}, ndcg) for name, weight, ndcg in tried)])
 
-    def _fit_part(self, regime: str, train: Companies, choice: Settings, seed: int) -> Model:
-        if choice["model"] != OWN:
-            settings = {key: value for key, value in choice.items() if key != "model"}
-            return self._fit_same(choice["model"], settings, train, seed)
-        neighbourhood = _neighbourhood(train, choice["near"])
-        if regime == "cold":
-            statistics = NeighbourRidgeStatistics.of(train, neighbourhood)
-            base = statistics.fit(**choice["own"], constant_strength=_CONSTANT_STRENGTH["cold"])
-        else:
-            statistics = HybridStatistics.of(train, neighbourhood)
-            base_model = choice["base"] and _fit_base(statistics, choice["base"])
-            base = _fit_mean(statistics, base_model, choice["own"])
-        added = [self._fit_same(name, part["settings"], train, seed) for name, part in choice["added"].items()]
-        return Mixture((base, *added), (1.0, *(part["weight"] for part in choice["added"].values())))
+    def _fit_part(self, train: Companies, choice: Settings, seed: int) -> Model:
+        if choice["model"] == OWN:
+            base = self._fit_part(train, choice["base"], seed)
+            added = [self._fit_same(name, part["settings"], train, seed) for name, part in choice["added"].items()]
+            return Mixture((base, *added), (1.0, *(part["weight"] for part in choice["added"].values())))
+        if choice["model"] == NeighbourRidge.name:
+            return NeighbourRidgeStatistics.of(train, _neighbourhood(train, choice["near"])).fit(**choice["own"])
+        settings = {key: value for key, value in choice.items() if key != "model"}
+        return self._fit_same(choice["model"], settings, train, seed)
 
     def _fit_same(self, name: str, settings: Settings, train: Companies, seed: int) -> Model:
         """A candidate's model with the same settings for both regimes."""
@@ -238,13 +204,3 @@ def _pair_trials(tried: Mapping[str, Sequence[tuple[Settings, float]]]) -> list[
 
 def _neighbourhood(train: Companies, near: Settings) -> Neighbourhood:
     return Neighbourhood(TextNeighbours(Reference.of(train), near["k"], REMEMBERED_NEIGHBOURS), **near)
-
-
-def _fit_base(statistics: HybridStatistics, settings: Settings) -> Hybrid:
-    """EASE with text."""
-    return statistics.fit(**settings, constant_strength=_CONSTANT_STRENGTH["warm"], offset=0.0, dropout=0.0)
-
-
-def _fit_mean(statistics: HybridStatistics, base: Hybrid | None, settings: Settings) -> Hybrid:
-    hybrid = statistics.fit(**settings, constant_strength=_CONSTANT_STRENGTH["warm"])
-    return hybrid if base is None else hybrid.mean_with(base)

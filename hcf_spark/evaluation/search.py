@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import optuna
@@ -91,6 +91,10 @@ def fit_by_regime(fit: Fit, settings: SettingsByRegime) -> Model:
     return ByRegime(warm, fit(**settings["cold"]))
 
 
+def _in_no_units(settings: Settings, units: Mapping[str, float]) -> Settings:
+    return {key: value * units[key] if key in units else value for key, value in settings.items()}
+
+
 @dataclass(frozen=True)
 class SearchCandidate:
     """A model whose settings are looked for with ``run_study``; the best ones of each regime are kept.
@@ -99,8 +103,11 @@ class SearchCandidate:
         name: of its models.
         prepare: (training companies, seed) to a function of the settings that gives the fitted model; what all settings
             share, such as Gram matrices, is worked out once, in ``prepare``.
-        first: settings tried first.
-        space: setting to the values to try.
+        first: settings tried first, in the units of the search.
+        space: setting to the values to try, in the same units.
+        units: training companies to the units, by setting, of those that are not tried as they are: so one range serves
+            small and large data. What is chosen on the inner companies stays as it is, in no units, when it is fitted
+            on all: the more data there is, the less a penalty counts beside it.
         only_cold: settings on which the cold regime depends, and it alone (see ``best_by_regime``).
     """
 
@@ -109,22 +116,30 @@ class SearchCandidate:
     first: Settings
     space: Space
     only_cold: Collection[str] = ()
+    units: Callable[[Companies], Mapping[str, float]] = lambda train: {}
+
+    def start(self, train: Companies) -> Settings:
+        """The settings tried first."""
+        return _in_no_units(self.first, self.units(train))
 
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
         prepare = cache(lambda: self.prepare(inner, search.seed))
-        trials = self._search(prepare, validation, search)
+        trials = self._search(prepare, inner, validation, search)
         settings = best_by_regime(trials, self.only_cold)
         return Choice(settings, fit_by_regime(prepare(), settings), trials)
 
     def search(self, inner: Companies, validation: Regimes, search: Search) -> list[Trial]:
         """The trials alone; at no cost where the storage of the search holds them."""
-        return self._search(cache(lambda: self.prepare(inner, search.seed)), validation, search)
+        return self._search(cache(lambda: self.prepare(inner, search.seed)), inner, validation, search)
 
-    def _search(self, prepare: Callable[[], Fit], validation: Regimes, search: Search) -> list[Trial]:
+    def _search(self, prepare: Callable[[], Fit], inner: Companies, validation: Regimes, search: Search) -> list[Trial]:
+        units = self.units(inner)
+
         def judge(settings: Settings) -> Trial:
-            return judge_trial(settings, prepare()(**settings), validation, search.cutoff)
+            return judge_trial(settings, prepare()(**_in_no_units(settings, units)), validation, search.cutoff)
 
-        return run_study(self.name, [self.first], self.space, judge, search)
+        trials = run_study(self.name, [self.first], self.space, judge, search)
+        return [replace(trial, settings=_in_no_units(trial.settings, units)) for trial in trials]
 
     def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
         return fit_by_regime(self.prepare(full, seed), settings)

@@ -25,13 +25,13 @@ class SumCandidate:
 
     name: ClassVar[str] = EaseTextIals.name
     space: ClassVar[Space] = {"gamma": FloatDistribution(0.01, 1.5, log=True)}
+    first: ClassVar[Settings] = {"gamma": 0.1}
     linear: SearchCandidate
     low_rank: SearchCandidate
 
-    @property
-    def first(self) -> Settings:
-        """Settings of the parts and the gamma tried first."""
-        return {**self.linear.first, **self.low_rank.first, "gamma": 0.1}
+    def start(self, train: Companies) -> Settings:
+        """The settings tried first, were they not those of the parts that did best."""
+        return {**self.linear.start(train), **self.low_rank.start(train), **self.first}
 
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
         trials = self.search(inner, validation, search)
@@ -45,7 +45,7 @@ class SumCandidate:
             best_by_regime(part.search(inner, validation, search), part.only_cold)["warm"]
             for part in (self.linear, self.low_rank)
         ]
-        first = {**parts[0], **parts[1], "gamma": self.first["gamma"]}
+        first = {**parts[0], **parts[1], **self.first}
 
         @cache
         def fitted() -> tuple[EaseTextIals, float]:

@@ -102,23 +102,22 @@ class EaseTextStatistics:
         return cls(train.known, unit, head, gram, cross, text)
 
     def fit(self, strength: float, text_strength: float, cold_strength: float, seed: int) -> EaseText:
-        """The minimum over B, diag B = 0, and W of |X - X B - E W|^2 + strength m |B|^2 + text_strength |W|^2.
+        """The minimum over B, diag B = 0, and W of |X - X B - E W|^2 + strength |B|^2 + text_strength |W|^2.
 
-        m is the mean number of companies per product. W = Q E'(X - X B) with Q = (E'E + text_strength I)^-1 leaves for
+        W = Q E'(X - X B) with Q = (E'E + text_strength I)^-1 leaves for
         B an EASE whose Gram matrix is X'X - X'E Q E'X. A weight on the text features, as in FEASE, is the same as a
         ridge of their own. Beyond the head B is 0, W is not.
 
         Args:
-            strength: ridge of B, in units of m.
+            strength: ridge of B.
             text_strength: ridge of W.
             cold_strength: ridge of the text alone, for companies without known products.
             seed: of the axes.
         """
-        ridge = strength * float(np.mean(self.gram.diagonal()))
         factor = scipy.linalg.cho_factor(self.text.gram + text_strength * np.eye(len(self.text.gram)))
         explained = scipy.linalg.cho_solve(factor, self.cross).astype(np.float32)
         cross = self.cross[:, self.head].astype(np.float32)
-        weights = ease_weights(self.gram - cross.T @ explained[:, self.head], ridge)
+        weights = ease_weights(self.gram - cross.T @ explained[:, self.head], strength)
         weights = spread(weights, self.head, explained.shape[1])
         text_weights = explained - explained @ weights
         axes = cache(partial(score_axes, [(self.known, weights), (self.unit, text_weights)], seed))

@@ -14,6 +14,11 @@ from hcf_spark.models.popularity import product_shares
 _KNOWN_AT_ONCE = 100_000
 
 
+def mean_cells(train: Companies) -> float:
+    """The geometric mean of the products per company and the companies per product."""
+    return train.known.nnz / float(np.sqrt(np.prod(train.known.shape)))
+
+
 @dataclass(frozen=True)
 class Ials:
     """Matrix factorisation for implicit feedback (Hu, Koren and Volinsky 2008), fitted by the library ``implicit``.
@@ -42,8 +47,8 @@ class Ials:
     ) -> Self:
         """Alternating least squares, on one thread.
 
-        ``regularization`` is in units of alpha m, m the geometric mean of the products per company and the companies
-        per product: about the weight that a row brings, so one range serves small and large data.
+        The ridge is ``regularization`` alpha sqrt(m), m as of ``mean_cells``: it penalises the nuclear norm, and stands
+        against noise that grows like the square root of the cells in a row or column (Negahban and Wainwright 2012).
 
         Raises:
             TrainingError: no product is used by any training company.
@@ -52,7 +57,7 @@ class Ials:
 
         if not train.known.nnz:
             raise TrainingError("ials: no product is used by any training company; check the filter settings")
-        ridge = regularization * alpha * train.known.nnz / float(np.sqrt(np.prod(train.known.shape)))
+        ridge = regularization * alpha * mean_cells(train) ** 0.5
         with threadpool_limits(1, "blas"):
             model = AlternatingLeastSquares(
                 factors=factors, regularization=ridge, alpha=alpha, iterations=iterations, num_threads=1,

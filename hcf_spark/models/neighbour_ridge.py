@@ -109,21 +109,17 @@ class NeighbourRidgeStatistics:
             neighbour_cross += block.T @ neighbourhood.profiles(rows)
         return cls(neighbourhood, *map(over_ranks, (features, cross, neighbour_cross)))
 
-    def fit(self, text_strength: float, constant_strength: float, offset: float) -> NeighbourRidge:
-        """The minimum over W of |T - F W|^2 + |L^.5 W|^2, T = X - c N.
+    def fit(self, text_strength: float, offset: float) -> NeighbourRidge:
+        """The minimum over W of |T - F W|^2 + text_strength |W_e|^2, T = X - c N, the constant's weights free.
 
         Args:
-            text_strength: ridge of the text's weights, in L.
-            constant_strength: ridge of the constant's weights, in L.
+            text_strength: ridge of the text's weights.
             offset: c, the share of the neighbour profile that is taken as it is.
         """
-        weights = self.solve(self.cross - np.float32(offset) * self.neighbour_cross, text_strength, constant_strength)
+        ridge = np.append(np.full(len(self.features) - 1, text_strength), 0.0)
+        target = self.cross - np.float32(offset) * self.neighbour_cross
+        weights = scipy.linalg.solve(self.features + np.diag(ridge), target, assume_a="pos").astype(np.float32)
         return NeighbourRidge(weights, offset, self.neighbourhood)
-
-    def solve(self, target: np.ndarray, text_strength: float, constant_strength: float) -> np.ndarray:
-        """(F'F + L)^-1 F'T for a (D + 1, P) F'T; float32."""
-        ridge = np.append(np.full(len(self.features) - 1, text_strength), constant_strength)
-        return scipy.linalg.solve(self.features + np.diag(ridge), target, assume_a="pos").astype(np.float32)
 
 
 def with_constant(companies: Companies, mean: np.ndarray) -> np.ndarray:

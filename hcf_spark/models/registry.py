@@ -15,7 +15,6 @@ _CLASSES = {
     "hybrid_knn": "hcf_spark.models.hybrid_knn:HybridKnn",
     "ease_text": "hcf_spark.models.ease_text:EaseText",
     "neighbour_ridge": "hcf_spark.models.neighbour_ridge:NeighbourRidge",
-    "hybrid": "hcf_spark.models.hybrid:Hybrid",
     "calibrated": "hcf_spark.models.calibrated:Calibrated",
     "mixture": "hcf_spark.models.mixture:Mixture",
     "fused": "hcf_spark.models.fused:Fused",

@@ -10,8 +10,7 @@ import torch.distributed as dist
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.ease import EaseStatistics
 from hcf_spark.models.ease_text import EaseTextStatistics
-from hcf_spark.models.hybrid import HybridStatistics
-from hcf_spark.models.neighbour_ridge import Neighbourhood
+from hcf_spark.models.neighbour_ridge import Neighbourhood, NeighbourRidgeStatistics
 from hcf_spark.models.popularity import Popularity
 from hcf_spark.models.reference import Reference
 from hcf_spark.models.text_knn import TextNeighbours
@@ -42,5 +41,5 @@ def fit_all(own: Companies, everyone: Companies) -> dict:
         "ease": EaseStatistics.of(own).fit(strength=1.0, seed=0),
         "ease_text": EaseTextStatistics.of(own).fit(strength=1.0, text_strength=1.0, cold_strength=1.0, seed=0),
         "ae": TextRidgeStatistics.of(own).fit(strength=1.0),
-        "hybrid": HybridStatistics.of(own, neighbourhood).fit(1.0, 1.0, 1.0, offset=0.5, dropout=0.5),
+        "neighbour_ridge": NeighbourRidgeStatistics.of(own, neighbourhood).fit(1.0, offset=0.5),
     }

@@ -112,12 +112,15 @@ def test_own_parts_find_what_is_withheld(candidate, monkeypatch):
 
 
 def test_what_is_left_out_has_no_part(monkeypatch):
-    left_out = FusedCandidate(RIVALS, NETWORK, 256, left_out=["offset", "dropout", "mean", "ials"])
+    whole = own(FusedCandidate(RIVALS, NETWORK, 256), telling_world(0), monkeypatch).settings
+    assert whole["warm"]["base"]["model"] == "ease_text_ials"
+    assert whole["cold"]["base"]["own"]["offset"] > 0
+    left_out = FusedCandidate(RIVALS, NETWORK, 256, left_out=["ials", "offset", "hybrid_knn", "text_knn_words"])
     settings = own(left_out, telling_world(0), monkeypatch).settings
-    assert settings["warm"]["base"] is None
-    assert [settings[regime]["own"]["offset"] for regime in ("warm", "cold")] == [0, 0]
-    assert settings["warm"]["own"]["dropout"] == 0
-    assert settings["warm"]["added"].keys() <= {"hybrid_knn", "text_dae"}
+    assert settings["warm"]["base"]["model"] == "ease_text"
+    assert settings["cold"]["base"]["own"]["offset"] == 0
+    assert settings["warm"]["added"].keys() <= {"text_dae"}
+    assert not settings["cold"]["added"]
 
 
 def test_without_its_guard_the_own_model_is_kept_though_a_rival_is_better():

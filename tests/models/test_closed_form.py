@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import Ridge
-from worlds import random_world, unseen
+from worlds import fit_first, random_world, unseen
 
 from hcf_spark.errors import TrainingError
+from hcf_spark.evaluation.candidate import Search
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.by_regime import ByRegime
 from hcf_spark.models.companies import Companies, text_mean, unit_rows
 from hcf_spark.models.ease import EaseStatistics, ease_weights
@@ -33,11 +35,22 @@ def test_ease_is_one_ridge_per_product_on_all_the_others():
         assert weights[product, product] == 0
 
 
-def test_ease_scale_of_strength_does_not_depend_on_the_number_of_companies():
+def test_what_is_tried_does_not_depend_on_the_number_of_companies():
     train, _ = random_world(1)
     twice = Companies(np.vstack([train.text] * 2), sp.vstack([train.known] * 2).tocsr(), np.arange(2 * len(train)))
-    one, two = (EaseStatistics.of(companies).fit(strength=1.0, seed=0) for companies in (train, twice))
+    one, two = (fit_first(CLOSED_FORM["ease"], companies) for companies in (train, twice))
     np.testing.assert_allclose(one.weights, two.weights, atol=1e-6)
+
+
+def test_a_penalty_that_was_found_counts_less_where_there_is_more_data():
+    train, validation = random_world(1)
+    twice = Companies(np.vstack([train.text] * 2), sp.vstack([train.known] * 2).tocsr(), np.arange(2 * len(train)))
+    choice = CLOSED_FORM["ease"].tune(train, validation, Search(1, 5, 0))
+    found = choice.settings["warm"]["strength"]
+    assert found == pytest.approx(3.0 * train.known.nnz / train.known.shape[1])
+    gram = (twice.known.T @ twice.known).toarray()
+    on_all = CLOSED_FORM["ease"].fit(twice, choice.settings, seed=0)
+    np.testing.assert_allclose(on_all.weights, ease_weights(gram, found), atol=1e-6)
 
 
 def test_ease_fallback_is_popularity_at_the_level_of_the_scores():
@@ -65,7 +78,7 @@ def test_ease_without_any_pair_of_products_is_popularity():
 def test_ease_without_any_interaction_says_so():
     train = unseen(np.zeros((4, 2), np.float32), 3)
     with pytest.raises(TrainingError, match="ease: no product is used by any training company"):
-        EaseStatistics.of(train).fit(strength=1.0, seed=0)
+        fit_first(CLOSED_FORM["ease"], train)
 
 
 def test_ease_vectors_give_the_scores_back():
@@ -77,14 +90,13 @@ def test_ease_vectors_give_the_scores_back():
 def penalised_fit(train, strength, text_strength):
     """B and W by one ridge per product on all other products and the text, each feature with its own penalty."""
     usage, unit = train.known.toarray().astype(np.float64), unit_rows(train.text, text_mean(train.text))
-    ridge = strength * usage.sum(axis=0).mean()
     n_products = usage.shape[1]
     weights, text_weights = np.zeros((n_products, n_products)), np.zeros((unit.shape[1], n_products))
     for product in range(n_products):
         others = np.delete(usage, product, axis=1)
-        features = np.hstack([others / np.sqrt(ridge), unit / np.sqrt(text_strength)])
+        features = np.hstack([others / np.sqrt(strength), unit / np.sqrt(text_strength)])
         solved = Ridge(alpha=1.0, fit_intercept=False).fit(features, usage[:, product]).coef_
-        weights[np.arange(n_products) != product, product] = solved[: n_products - 1] / np.sqrt(ridge)
+        weights[np.arange(n_products) != product, product] = solved[: n_products - 1] / np.sqrt(strength)
         text_weights[:, product] = solved[n_products - 1 :] / np.sqrt(text_strength)
     return weights, text_weights
 

@@ -20,7 +20,7 @@ def ials(train):
 def test_folding_in_gives_what_the_library_recalculates():
     train, _ = random_world(1)
     model = ials(train)
-    ridge = 0.1 * 8.0 * np.sqrt(train.known.sum(axis=1).mean() * train.known.sum(axis=0).mean())
+    ridge = 0.1 * 8.0 * (train.known.sum(axis=1).mean() * train.known.sum(axis=0).mean()) ** 0.25
     with threadpool_limits(1, "blas"):
         library = AlternatingLeastSquares(
             factors=6, regularization=ridge, alpha=8.0, iterations=5, num_threads=1, random_state=0

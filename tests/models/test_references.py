@@ -41,7 +41,7 @@ def test_only_drawn_companies_are_compared_with(world, name):
 def test_every_part_of_a_model_made_of_models_is_limited_and_it_is_saved_smaller(world, tmp_path):
     train, holdouts = world
     near = Neighbourhood(TextNeighbours(Reference.of(train), 50), 50, sharpness=10.0)
-    ridge = NeighbourRidgeStatistics.of(train, near).fit(10.0, 0.0, offset=0.5)
+    ridge = NeighbourRidgeStatistics.of(train, near).fit(10.0, offset=0.5)
     parts = tuple(fit_first(CLOSED_FORM[name], train) for name in ("ease", *NEIGHBOURS))
     calibration = RowCalibration(1.0, 1.0, 0.0, np.zeros(2), np.zeros(2), np.ones(2))
     fused = Fused.of_parts(parts[0], Mixture((ridge, *parts[1:]), (1.0, 1.0, 1.0, 1.0)), train, vector_size=256, seed=0)
