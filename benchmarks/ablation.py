@@ -18,7 +18,7 @@ from hcf_spark.config import Config
 from hcf_spark.evaluation.candidate import Candidate, Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.evaluate import company_ndcg
-from hcf_spark.evaluation.fused import ADDED, BASE, GUARD, FusedCandidate
+from hcf_spark.evaluation.fused import GUARD, IALS, OFFSET, PARTS, FusedCandidate
 from hcf_spark.evaluation.harness import REGIMES
 from hcf_spark.experiment import load_snapshot, make_candidates, prepare_snapshot
 from hcf_spark.models.text_dae import TextDae
@@ -28,8 +28,7 @@ from hcf_spark.spark.tables import Tables
 from hcf_spark.train.snapshot import Snapshot
 from jobs import load_tables
 
-ALL = "all of these"
-PARTS = dict.fromkeys([*ADDED["warm"], *ADDED["cold"], *BASE])
+LEFT_OUT = (*dict.fromkeys([*PARTS["warm"][1:], *PARTS["cold"]]), IALS, OFFSET)
 
 
 def run(config: Config, seeds: int) -> dict[str, dict[str, Any]]:
@@ -51,8 +50,7 @@ def run(config: Config, seeds: int) -> dict[str, dict[str, Any]]:
 
         judge = partial(_judge, snapshot, network, search, config.fused.vector_size)
         own, whole = judge([GUARD]), judge([])
-        left_out = {part: [GUARD, part] for part in PARTS} | {ALL: [GUARD, *PARTS]}
-        without = {name: judge(parts) for name, parts in tqdm(left_out.items(), disable=None)}
+        without = {part: judge([GUARD, part]) for part in tqdm(LEFT_OUT, disable=None)}
         for regime in REGIMES:
             ids[regime].append(look_up_ids(Tables(spark, split), snapshot.test_index[regime]))
             gains = {part: own[regime] - ndcg[regime] for part, ndcg in without.items()}

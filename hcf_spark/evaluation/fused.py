@@ -15,52 +15,59 @@ from hcf_spark.evaluation.model_result import REGIMES
 from hcf_spark.evaluation.search import SearchCandidate, best_by_regime, run_study
 from hcf_spark.models.base import Model, Settings
 from hcf_spark.models.companies import Companies, Holdout, Regimes
+from hcf_spark.models.ease_text import EaseText
+from hcf_spark.models.ease_text_ials import EaseTextIals
 from hcf_spark.models.fused import Fused
+from hcf_spark.models.hybrid_knn import HybridKnn
 from hcf_spark.models.mixture import Mixture
 from hcf_spark.models.neighbour_ridge import Neighbourhood, NeighbourRidge, NeighbourRidgeStatistics
 from hcf_spark.models.reference import Reference
-from hcf_spark.models.text_knn import TextNeighbours
+from hcf_spark.models.text_dae import TextDae
+from hcf_spark.models.text_knn import TextKnn, TextNeighbours
+from hcf_spark.models.text_knn_words import TextKnnWords
 
 OWN = "own"
-ADDED = {"warm": ("hybrid_knn", "text_dae"), "cold": ("text_knn_words",)}
-"""What may be added to the own base of a regime, in this order."""
-BASE = ("ials", "offset")
-"""What the own base may do without: iALS beside EASE with text (warm), the neighbours' profile (cold)."""
-GUARD = "guard"
-"""Left out, the own model is kept whatever the rivals do."""
+NETWORK = TextDae.name
+BASES = {"warm": (EaseTextIals.name,), "cold": (NeighbourRidge.name, TextKnnWords.name)}
+"""What the own model of a regime may start from; the rest of them is added first."""
+PARTS = {"warm": (*BASES["warm"], HybridKnn.name, NETWORK), "cold": (*BASES["cold"], NETWORK)}
+"""What it may be made of, in the order in which it is added."""
+IALS, OFFSET, GUARD = "ials", "offset", "guard"
+"""What else may be left out: iALS beside EASE with text; the neighbours' profile in the ridge; the guard, without
+which the own model is kept whatever the rivals do."""
 
 _FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity", "text_knn")}
 _ERRORS_OF_A_PART = 1.0
 _ERRORS_OF_THE_GUARD, _ERRORS_OF_THE_HARDEST = 1.0, 2.0
 _LEAST_SHARE, _MOST_SHARE = 0.1, 3.0
 
-_COLD_SPACE = {"text_strength": FloatDistribution(0.1, 1000, log=True), "offset": FloatDistribution(0, 1)}
+_RIDGE_SPACE = {"text_strength": FloatDistribution(0.1, 1000, log=True), "offset": FloatDistribution(0, 1)}
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A regime's own model, its settings, and what was tried: settings and validation NDCG@K."""
+class _Part:
+    """A model fitted on the inner companies, and what it is fitted by: its name under ``model``, and its settings."""
 
-    settings: Settings
+    choice: Settings
     model: Model
-    tried: Sequence[tuple[Settings, float]]
 
 
 @dataclass(frozen=True)
 class _Step:
     """A model that the guard may climb to, and by how many standard errors it has to be better than the one before."""
 
-    settings: Settings
-    model: Model
+    part: _Part
     errors: float
 
 
 class FusedCandidate:
-    """Own parts for each regime: a base in closed form, to which models that see other things are added.
+    """In each regime the best simple model, and what others see besides, held to being better than any rival.
 
-    Warm, the base is EASE with text and iALS as they did best, and a rival's trials go to the weights of what is added;
-    cold it is a ridge on text and text neighbours, with half of the trials. What is added has the settings that it did
-    best with alone.
+    Warm, the base is EASE with text and iALS; cold, neighbours by words, or a ridge on text and text neighbours, as
+    validation says. The other parts, with the settings that they did best with alone, are added one after the other,
+    each by a weight that validation chooses (0 unless it helps by more than a standard error): forward selection of an
+    ensemble (Caruana et al. 2004) of few and unlike models. A rival's trials go to these weights; cold, half of them to
+    the ridge.
 
     The guard climbs in each regime from popularity to the rival that is the hardest as a rule (EASE with text and iALS
     when warm, the text's neighbours when cold), to the hardest on these data, and on to the own model, each step only
@@ -69,10 +76,10 @@ class FusedCandidate:
 
     Args:
         rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text``,
-            ``ease_text_ials`` and, but for the network, those in ``ADDED`` are among them.
+            ``ease_text_ials`` and, but for the network and the ridge, those in ``PARTS`` are among them.
         network: gives ``text_dae``.
         vector_size: numbers in a company vector, if there are as many products.
-        left_out: of ``ADDED``, ``BASE`` and ``GUARD``, for an ablation.
+        left_out: of ``PARTS``, ``IALS``, ``OFFSET`` and ``GUARD``, for an ablation.
     """
 
     name = "fused"
@@ -87,35 +94,35 @@ class FusedCandidate:
         self._rivals = rivals
         self._candidates: dict[str, Candidate] = {**rivals, network.name: network}
         self._vector_size, self._left_out = vector_size, left_out
-        self._added = {regime: [name for name in names if name not in left_out] for regime, names in ADDED.items()}
 
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
         """Choose parts and their settings by validation NDCG@K; ``inner`` and ``validation`` as of ``Candidate``."""
         found = {name: rival.search(inner, validation, search) for name, rival in self._rivals.items()}
         best = {name: best_by_regime(trials) for name, trials in found.items()}
-        models = {
-            name: self._candidates[name].tune(inner, validation, search)
-            for name in dict.fromkeys([*self._added["warm"], *self._added["cold"]])
-        }
-        bases = {
-            "warm": self._choose_warm(inner, best, search),
-            "cold": self._tune_cold(inner, validation.cold, best, search),
-        }
-        settings, parts, tried = {}, {}, {}
-        for regime, base in bases.items():
+        ridge, ridge_trials = self._tune_ridge(inner, validation.cold, best, search)
+        network = None
+        if NETWORK not in self._left_out:
+            network = self._candidates[NETWORK].tune(inner, validation, search)
+        kept, tried = {}, {"warm": [], "cold": [(trial.settings, trial.cold) for trial in ridge_trials]}
+        for regime, names in PARTS.items():
             holdout = getattr(validation, regime)
-            own = self._add(regime, base, models, holdout, search)
-            tried[regime] = own.tried
-            errors = dict.fromkeys(_FIRST_STEPS[regime], _ERRORS_OF_THE_GUARD)
-            errors.setdefault(_hardest(found, regime), _ERRORS_OF_THE_HARDEST)
-            steps = []
-            for name in errors if GUARD not in self._left_out else ():
-                rival = {"model": name, **best[name][regime]}
-                steps.append(_Step(rival, self._fit_part(inner, rival, search.seed), errors[name]))
-            steps.append(_Step(own.settings, own.model, _ERRORS_OF_THE_GUARD))
-            kept = _climb(steps, holdout, search.cutoff)
-            settings[regime], parts[regime] = kept.settings, kept.model
-        return Choice(settings, self._join(parts, inner, search.seed), _pair_trials(tried))
+            parts = {}
+            for name in names:
+                if name in self._left_out:
+                    continue
+                if name == NETWORK:
+                    parts[name] = _Part({"model": name, **network.settings[regime]}, network.model)
+                elif name == NeighbourRidge.name:
+                    parts[name] = ridge
+                else:
+                    parts[name] = self._fit_best(name, regime, best, inner, search.seed)
+            bases = [name for name in BASES[regime] if name in parts]
+            own, added = self._mix(parts, bases, holdout, search.cutoff, search.trials - len(tried[regime]))
+            tried[regime] += added
+            kept[regime] = self._guard(regime, own, found, best, inner, holdout, search)
+        settings = {regime: part.choice for regime, part in kept.items()}
+        model = self._join({regime: part.model for regime, part in kept.items()}, inner, search.seed)
+        return Choice(settings, model, _pair_trials(tried))
 
     def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
         """The model of these parts, fitted on all training companies."""
@@ -125,58 +132,71 @@ class FusedCandidate:
     def _join(self, parts: Mapping[str, Model], train: Companies, seed: int) -> Fused:
         return Fused.of_parts(**parts, train=train, vector_size=self._vector_size, seed=seed)
 
-    def _choose_warm(self, inner: Companies, best: Mapping[str, SettingsByRegime], search: Search) -> _Found:
-        name = "ease_text" if "ials" in self._left_out else "ease_text_ials"
-        base = {"model": name, **best[name]["warm"]}
-        return _Found({"base": base}, self._fit_part(inner, base, search.seed), [])
+    def _fit_best(
+        self, name: str, regime: str, best: Mapping[str, SettingsByRegime], inner: Companies, seed: int
+    ) -> _Part:
+        """A rival with the settings that it did best with."""
+        if name == EaseTextIals.name and IALS in self._left_out:
+            name = EaseText.name
+        choice = {"model": name, **best[name][regime]}
+        return _Part(choice, self._fit_part(inner, choice, seed))
 
-    def _tune_cold(
+    def _tune_ridge(
         self, inner: Companies, holdout: Holdout, best: Mapping[str, SettingsByRegime], search: Search
-    ) -> _Found:
-        near = best["text_knn"]["cold"]
+    ) -> tuple[_Part, list[Trial]]:
+        near = best[TextKnn.name]["cold"]
         statistics = NeighbourRidgeStatistics.of(inner, _neighbourhood(inner, near))
-        start = {"text_strength": best["ease_text"]["cold"]["cold_strength"], "offset": 0.5}
+        start = {"text_strength": best[EaseText.name]["cold"]["cold_strength"], "offset": 0.5}
 
         def judge(settings: Settings) -> Trial:
             return Trial(settings, 0.0, mean_ndcg(statistics.fit(**settings), holdout, search.cutoff))
 
-        name, starts, space = "fused cold", [start, {**start, "offset": 1.0}], dict(_COLD_SPACE)
-        if "offset" in self._left_out:
-            name, starts = "fused cold without offset", [{**start, "offset": 0.0}]
+        name, starts, space = NeighbourRidge.name, [start, {**start, "offset": 1.0}], dict(_RIDGE_SPACE)
+        if OFFSET in self._left_out:
+            name, starts = f"{name} without offset", [{**start, "offset": 0.0}]
             del space["offset"]
         half = replace(search, trials=max(1, search.trials // 2))
         trials = run_study(name, starts, space, judge, half)
         own = best_by_regime(trials)["cold"]
-        settings = {"base": {"model": NeighbourRidge.name, "near": near, "own": own}}
-        return _Found(settings, statistics.fit(**own), [(trial.settings, trial.cold) for trial in trials])
+        return _Part({"model": NeighbourRidge.name, "near": near, "own": own}, statistics.fit(**own)), trials
 
-    def _add(self, regime: str, base: _Found, models: Mapping[str, Choice], holdout: Holdout, search: Search) -> _Found:
-        added = {name: models[name].model for name in self._added[regime]}
-        each = max(1, (search.trials - len(base.tried)) // len(ADDED[regime]))
-        shares = np.geomspace(_LEAST_SHARE, _MOST_SHARE, each + 2)[1:-1].tolist()
-        weights, tried = find_weights(base.model, added, holdout, search.cutoff, shares, _ERRORS_OF_A_PART)
-        kept = {name: weight for name, weight in weights.items() if weight}
-        settings = {
-            "model": OWN,
-            **base.settings,
-            "added": {name: {"weight": kept[name], "settings": models[name].settings[regime]} for name in kept},
-        }
-        model = Mixture((base.model, *(added[name] for name in kept)), (1.0, *kept.values()))
-        return _Found(settings, model, [*base.tried, *(({name: weight}, ndcg) for name, weight, ndcg in tried)])
+    def _mix(
+        self, parts: Mapping[str, _Part], bases: Sequence[str], holdout: Holdout, cutoff: int, trials: int
+    ) -> tuple[_Part, list[tuple[Settings, float]]]:
+        """The own model of a regime, and what was tried: weights, and their validation NDCG@K."""
+        base = max(bases, key=lambda name: mean_ndcg(parts[name].model, holdout, cutoff))
+        others = {name: part.model for name, part in parts.items() if name != base}
+        shares = np.geomspace(_LEAST_SHARE, _MOST_SHARE, max(1, trials // (len(PARTS["warm"]) - 1)) + 2)[1:-1].tolist()
+        found, tried = find_weights(parts[base].model, others, holdout, cutoff, shares, _ERRORS_OF_A_PART)
+        weights = {base: 1.0, **{name: weight for name, weight in found.items() if weight}}
+        choice = {"model": OWN, "parts": [{"weight": weights[name], **parts[name].choice} for name in weights]}
+        model = Mixture(tuple(parts[name].model for name in weights), tuple(weights.values()))
+        return _Part(choice, model), [({name: weight}, ndcg) for name, weight, ndcg in tried]
+
+    def _guard(
+        self, regime: str, own: _Part, found: Mapping[str, Sequence[Trial]], best: Mapping[str, SettingsByRegime],
+        inner: Companies, holdout: Holdout, search: Search,
+    ) -> _Part:  # fmt: skip
+        """The last step that the guard climbs to."""
+        if GUARD in self._left_out:
+            return own
+        errors = dict.fromkeys(_FIRST_STEPS[regime], _ERRORS_OF_THE_GUARD)
+        errors.setdefault(_hardest(found, regime), _ERRORS_OF_THE_HARDEST)
+        steps = []
+        for name in errors:
+            choice = {"model": name, **best[name][regime]}
+            steps.append(_Step(_Part(choice, self._fit_part(inner, choice, search.seed)), errors[name]))
+        return _climb([*steps, _Step(own, _ERRORS_OF_THE_GUARD)], holdout, search.cutoff)
 
     def _fit_part(self, train: Companies, choice: Settings, seed: int) -> Model:
+        settings = {key: value for key, value in choice.items() if key not in ("model", "weight")}
         if choice["model"] == OWN:
-            base = self._fit_part(train, choice["base"], seed)
-            added = [self._fit_same(name, part["settings"], train, seed) for name, part in choice["added"].items()]
-            return Mixture((base, *added), (1.0, *(part["weight"] for part in choice["added"].values())))
+            parts = settings["parts"]
+            models = tuple(self._fit_part(train, part, seed) for part in parts)
+            return Mixture(models, tuple(part["weight"] for part in parts))
         if choice["model"] == NeighbourRidge.name:
-            return NeighbourRidgeStatistics.of(train, _neighbourhood(train, choice["near"])).fit(**choice["own"])
-        settings = {key: value for key, value in choice.items() if key != "model"}
-        return self._fit_same(choice["model"], settings, train, seed)
-
-    def _fit_same(self, name: str, settings: Settings, train: Companies, seed: int) -> Model:
-        """A candidate's model with the same settings for both regimes."""
-        return self._candidates[name].fit(train, dict.fromkeys(REGIMES, settings), seed)
+            return NeighbourRidgeStatistics.of(train, _neighbourhood(train, settings["near"])).fit(**settings["own"])
+        return self._candidates[choice["model"]].fit(train, dict.fromkeys(REGIMES, settings), seed)
 
 
 def _hardest(found: Mapping[str, Sequence[Trial]], regime: str) -> str:
@@ -184,14 +204,14 @@ def _hardest(found: Mapping[str, Sequence[Trial]], regime: str) -> str:
     return max(found, key=lambda name: max(getattr(trial, regime) for trial in found[name]))
 
 
-def _climb(steps: Sequence[_Step], holdout: Holdout, cutoff: int) -> _Step:
+def _climb(steps: Sequence[_Step], holdout: Holdout, cutoff: int) -> _Part:
     """The last of the steps that is better than the one kept before it and not below any."""
-    kept, best = steps[0], company_ndcg(steps[0].model, holdout, cutoff)
+    kept, best = steps[0].part, company_ndcg(steps[0].part.model, holdout, cutoff)
     highest = best.mean()
     for step in steps[1:]:
-        ndcg = company_ndcg(step.model, holdout, cutoff)
+        ndcg = company_ndcg(step.part.model, holdout, cutoff)
         if is_above(ndcg, best, step.errors) and ndcg.mean() >= highest:
-            kept, best = step, ndcg
+            kept, best = step.part, ndcg
         highest = max(highest, ndcg.mean())
     return kept
 

@@ -46,7 +46,7 @@ def choice(candidate, world):
 
 def own(candidate, train, monkeypatch):
     """The model with its own parts in both regimes, whatever the rivals reach."""
-    monkeypatch.setattr("hcf_spark.evaluation.fused._climb", lambda steps, *_: steps[-1])
+    monkeypatch.setattr("hcf_spark.evaluation.fused._climb", lambda steps, *_: steps[-1].part)
     choice = candidate.tune(*train, SEARCH)
     assert [choice.settings[regime]["model"] for regime in ("warm", "cold")] == [OWN, OWN]
     return choice
@@ -113,14 +113,19 @@ def test_own_parts_find_what_is_withheld(candidate, monkeypatch):
 
 def test_what_is_left_out_has_no_part(monkeypatch):
     whole = own(FusedCandidate(RIVALS, NETWORK, 256), telling_world(0), monkeypatch).settings
-    assert whole["warm"]["base"]["model"] == "ease_text_ials"
-    assert whole["cold"]["base"]["own"]["offset"] > 0
+    assert {part["model"] for part in whole["warm"]["parts"]} <= {"ease_text_ials", "hybrid_knn", "text_dae"}
+    assert ridge_of(whole)["own"]["offset"] > 0
     left_out = FusedCandidate(RIVALS, NETWORK, 256, left_out=["ials", "offset", "hybrid_knn", "text_knn_words"])
     settings = own(left_out, telling_world(0), monkeypatch).settings
-    assert settings["warm"]["base"]["model"] == "ease_text"
-    assert settings["cold"]["base"]["own"]["offset"] == 0
-    assert settings["warm"]["added"].keys() <= {"text_dae"}
-    assert not settings["cold"]["added"]
+    assert settings["warm"]["parts"][0]["model"] == "ease_text"
+    assert {part["model"] for part in settings["warm"]["parts"][1:]} <= {"text_dae"}
+    assert {part["model"] for part in settings["cold"]["parts"][1:]} <= {"text_dae"}
+    assert ridge_of(settings)["own"]["offset"] == 0
+
+
+def ridge_of(settings):
+    (ridge,) = (part for part in settings["cold"]["parts"] if part["model"] == "neighbour_ridge")
+    return ridge
 
 
 def test_without_its_guard_the_own_model_is_kept_though_a_rival_is_better():
