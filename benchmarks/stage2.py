@@ -48,10 +48,11 @@ def compare(config: Config) -> list[dict]:
     for kind, choice in tqdm([*((Hcf, choice) for choice in CHOICES), (Dcf, {})]):
         work = Path(config.output) / "work" / str(len(rows))
         candidate = DistributedCandidate(kind, spark, folder, work, config.train.model_copy(update=choice), {})
-        (trial,) = candidate.tune(snapshot.inner, snapshot.validation, Search(1, limits.cutoff, config.seed)).trials
+        chosen = candidate.tune(snapshot.inner, snapshot.validation, Search(1, limits.cutoff, config.seed))
+        (trial,) = chosen.trials
         rows.append(
             {
-                "model": kind.name, "choice": choice, "epochs": trial.settings["epochs"],
+                "model": kind.name, "choice": choice, "epochs": chosen.settings["warm"]["epochs"],
                 "warm": trial.warm, "cold": trial.cold,
             }
         )  # fmt: skip

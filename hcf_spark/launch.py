@@ -1,8 +1,10 @@
 """The only module that joins Spark and training: stage 2 as a candidate of the harness, by TorchDistributor."""
 
+import hashlib
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -46,7 +48,8 @@ class DistributedCandidate:
         snapshot: folder of the snapshot.
         work: folder for checkpoints, seen by all nodes.
         settings: of training; those of the network are tried first.
-        factors: setting of the network to f: from 1/f to f times its value is tried; a value of 0 stays.
+        factors: setting of the network to f: from 1/f to f times its value is tried (of dropout not more than half way
+            to 1); a value of 0 stays.
     """
 
     def __init__(
@@ -72,25 +75,25 @@ class DistributedCandidate:
         """
         first = {name: getattr(self._settings, name) for name in _NETWORK}
         space = {name: _around(name, first[name], factor) for name, factor in self._factors.items() if first[name]}
-        tried = settings_to_try([first], space, search)
+        tried, epochs = settings_to_try([first], space, search), self._settings.max_epochs
+        asked = [self._plan(settings, self._work, epochs, search.seed, search.cutoff) for settings in tried]
+        key = _name_search(asked)
         plans = [
-            self._plan(
-                settings, self._work / f"{self.name}-inner" / str(number), self._settings.max_epochs, search.seed,
-                search.cutoff,
-            )
-            for number, settings in enumerate(tried)
-        ]  # fmt: skip
+            replace(plan, folder=str(self._work / f"{self.name}-inner" / key / str(number)))
+            for number, plan in enumerate(asked)
+        ]
 
         @cache
         def train_all() -> list[Progress]:
-            progress = self._train(inner, plans)
-            self._progress.update({plan.identity(): own for plan, own in zip(plans, progress, strict=True)})
-            return progress
+            if not self._progress.keys() >= {plan.identity() for plan in plans}:
+                progress = self._train(inner, plans)
+                self._progress.update({plan.identity(): own for plan, own in zip(plans, progress, strict=True)})
+            return [self._progress[plan.identity()] for plan in plans]
 
         def judge(settings: Settings) -> Trial:
             return _best_of(train_all()[tried.index(settings)], settings)
 
-        trials = run_study(self.name, [first], space, judge, search)
+        trials = run_study(f"{self.name} {key}", [first], space, judge, search)
         best = max(range(len(trials)), key=lambda number: trials[number].warm + trials[number].cold)
         for plan in plans:
             if plan != plans[best]:
@@ -166,6 +169,12 @@ class DistributedCandidate:
 def _around(name: str, value: float, factor: float) -> FloatDistribution:
     high = value * factor if name != "dropout" else min(value * factor, (1 + value) / 2)
     return FloatDistribution(value / factor, high, log=True)
+
+
+def _name_search(plans: Sequence[TrainPlan]) -> str:
+    """Tells searches apart, so that none is taken for one with other settings, trials or epochs."""
+    asked = [*(plan.identity() for plan in plans), str(plans[0].epochs)]
+    return hashlib.sha256(" ".join(asked).encode()).hexdigest()[:8]
 
 
 def _best_of(progress: Progress, settings: Settings) -> Trial:

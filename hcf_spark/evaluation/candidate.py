@@ -47,9 +47,9 @@ class Choice:
     """What a candidate settled on.
 
     Attributes:
-        settings: the best ones by regime, warm and cold, to be given to ``fit``.
+        settings: the best ones by regime, warm and cold, to be given to ``fit``; of a network with its ``epochs``.
         model: fitted with them on the inner training companies.
-        trials: all that was tried, what was chosen for each regime among them.
+        trials: all that was tried.
     """
 
     settings: SettingsByRegime

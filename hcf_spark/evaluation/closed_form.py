@@ -63,13 +63,14 @@ def _hybrid_knn(train: Companies, seed: int) -> Fit:
     return partial(HybridKnn.fit, train, Reference.of(train), seed)
 
 
-def _companies_per_product(train: Companies) -> dict[str, float]:
-    """Those of a closed form."""
+def _ease_units(train: Companies) -> dict[str, float]:
+    """The mean number of companies of the products that take part in a closed form."""
     counts = np.sort(train.known.getnnz(axis=0))[-product_weights.MOST_DIRECT :]
     return {"strength": float(counts.mean())}
 
 
-def _cells(train: Companies) -> dict[str, float]:
+def _ials_units(train: Companies) -> dict[str, float]:
+    """With the square root in ``Ials.fit`` the ridge is in units of alpha times ``mean_cells``."""
     return {"regularization": mean_cells(train) ** 0.5}
 
 
@@ -81,7 +82,7 @@ _NEIGHBOURS = IntDistribution(10, _MOST_NEIGHBOURS, log=True)
 _EASE_TEXT_CANDIDATE = SearchCandidate(
     "ease_text", _ease_text, {"strength": 3.0, "text_strength": 10.0, "cold_strength": 10.0},
     {"strength": _EASE_RIDGE, "text_strength": _RIDGE, "cold_strength": _RIDGE},
-    only_cold=["cold_strength"], units=_companies_per_product,
+    only_cold=["cold_strength"], units=_ease_units,
 )  # fmt: skip
 _IALS_CANDIDATE = SearchCandidate(
     "ials", _ials, {"factors": 128, "regularization": 0.1, "alpha": 40.0, "iterations": 15},
@@ -90,7 +91,7 @@ _IALS_CANDIDATE = SearchCandidate(
         "regularization": FloatDistribution(0.03, 0.6, log=True),
         "alpha": FloatDistribution(3, 200, log=True),
     },
-    units=_cells,
+    units=_ials_units,
 )  # fmt: skip
 
 CLOSED_FORM = {
@@ -106,7 +107,7 @@ CLOSED_FORM = {
             },
         ),
         SearchCandidate(
-            "ease", _ease, {"strength": 3.0}, {"strength": _EASE_RIDGE}, units=_companies_per_product
+            "ease", _ease, {"strength": 3.0}, {"strength": _EASE_RIDGE}, units=_ease_units
         ),
         _IALS_CANDIDATE,
         SearchCandidate("ae", _ae, {"strength": 10.0}, {"strength": _RIDGE}),

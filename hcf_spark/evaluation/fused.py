@@ -39,7 +39,7 @@ which the own model is kept whatever the rivals do."""
 _FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity", "text_knn")}
 _ERRORS_OF_A_PART = 1.0
 _ERRORS_OF_THE_GUARD, _ERRORS_OF_THE_HARDEST = 1.0, 2.0
-_LEAST_SHARE, _MOST_SHARE = 0.1, 3.0
+_LEAST_SHARE, _MOST_SHARE = 0.15, 2.0
 
 _RIDGE_SPACE = {"text_strength": FloatDistribution(0.1, 1000, log=True), "offset": FloatDistribution(0, 1)}
 
@@ -79,7 +79,7 @@ class FusedCandidate:
             ``ease_text_ials`` and, but for the network and the ridge, those in ``PARTS`` are among them.
         network: gives ``text_dae``.
         vector_size: numbers in a company vector, if there are as many products.
-        left_out: of ``PARTS``, ``IALS``, ``OFFSET`` and ``GUARD``, for an ablation.
+        left_out: of ``PARTS``, ``IALS``, ``OFFSET`` and ``GUARD``, for an ablation; a base has to stay in each regime.
     """
 
     name = "fused"
@@ -166,10 +166,12 @@ class FusedCandidate:
         """The own model of a regime, and what was tried: weights, and their validation NDCG@K."""
         base = max(bases, key=lambda name: mean_ndcg(parts[name].model, holdout, cutoff))
         others = {name: part.model for name, part in parts.items() if name != base}
-        shares = np.geomspace(_LEAST_SHARE, _MOST_SHARE, max(1, trials // (len(PARTS["warm"]) - 1)) + 2)[1:-1].tolist()
+        shares = np.geomspace(_LEAST_SHARE, _MOST_SHARE, trials // max(1, len(others))).tolist()
+        others = others if shares else {}
         found, tried = find_weights(parts[base].model, others, holdout, cutoff, shares, _ERRORS_OF_A_PART)
         weights = {base: 1.0, **{name: weight for name, weight in found.items() if weight}}
-        choice = {"model": OWN, "parts": [{"weight": weights[name], **parts[name].choice} for name in weights]}
+        chosen = {parts[name].choice["model"]: {"weight": weights[name], **parts[name].choice} for name in weights}
+        choice = {"model": OWN, "parts": chosen}
         model = Mixture(tuple(parts[name].model for name in weights), tuple(weights.values()))
         return _Part(choice, model), [({name: weight}, ndcg) for name, weight, ndcg in tried]
 
@@ -177,7 +179,7 @@ class FusedCandidate:
         self, regime: str, own: _Part, found: Mapping[str, Sequence[Trial]], best: Mapping[str, SettingsByRegime],
         inner: Companies, holdout: Holdout, search: Search,
     ) -> _Part:  # fmt: skip
-        """The last step that the guard climbs to."""
+        """The last step that the guard climbs to; an own model that is a rival by itself is none."""
         if GUARD in self._left_out:
             return own
         errors = dict.fromkeys(_FIRST_STEPS[regime], _ERRORS_OF_THE_GUARD)
@@ -186,12 +188,14 @@ class FusedCandidate:
         for name in errors:
             choice = {"model": name, **best[name][regime]}
             steps.append(_Step(_Part(choice, self._fit_part(inner, choice, search.seed)), errors[name]))
-        return _climb([*steps, _Step(own, _ERRORS_OF_THE_GUARD)], holdout, search.cutoff)
+        if len(own.choice["parts"]) > 1 or own.choice["parts"].keys() == {NeighbourRidge.name}:
+            steps.append(_Step(own, _ERRORS_OF_THE_GUARD))
+        return _climb(steps, holdout, search.cutoff)
 
     def _fit_part(self, train: Companies, choice: Settings, seed: int) -> Model:
         settings = {key: value for key, value in choice.items() if key not in ("model", "weight")}
         if choice["model"] == OWN:
-            parts = settings["parts"]
+            parts = settings["parts"].values()
             models = tuple(self._fit_part(train, part, seed) for part in parts)
             return Mixture(models, tuple(part["weight"] for part in parts))
         if choice["model"] == NeighbourRidge.name:

@@ -91,7 +91,7 @@ def fit_by_regime(fit: Fit, settings: SettingsByRegime) -> Model:
     return ByRegime(warm, fit(**settings["cold"]))
 
 
-def _in_no_units(settings: Settings, units: Mapping[str, float]) -> Settings:
+def _times_units(settings: Settings, units: Mapping[str, float]) -> Settings:
     return {key: value * units[key] if key in units else value for key, value in settings.items()}
 
 
@@ -106,8 +106,8 @@ class SearchCandidate:
         first: settings tried first, in the units of the search.
         space: setting to the values to try, in the same units.
         units: training companies to the units, by setting, of those that are not tried as they are: so one range serves
-            small and large data. What is chosen on the inner companies stays as it is, in no units, when it is fitted
-            on all: the more data there is, the less a penalty counts beside it.
+            small and large data. What is chosen on the inner companies is multiplied by their units, and given to
+            the fit on all as that number: the more data there is, the less a penalty counts beside it.
         only_cold: settings on which the cold regime depends, and it alone (see ``best_by_regime``).
     """
 
@@ -120,7 +120,7 @@ class SearchCandidate:
 
     def start(self, train: Companies) -> Settings:
         """The settings tried first."""
-        return _in_no_units(self.first, self.units(train))
+        return _times_units(self.first, self.units(train))
 
     def tune(self, inner: Companies, validation: Regimes, search: Search) -> Choice:
         prepare = cache(lambda: self.prepare(inner, search.seed))
@@ -136,10 +136,10 @@ class SearchCandidate:
         units = self.units(inner)
 
         def judge(settings: Settings) -> Trial:
-            return judge_trial(settings, prepare()(**_in_no_units(settings, units)), validation, search.cutoff)
+            return judge_trial(settings, prepare()(**_times_units(settings, units)), validation, search.cutoff)
 
         trials = run_study(self.name, [self.first], self.space, judge, search)
-        return [replace(trial, settings=_in_no_units(trial.settings, units)) for trial in trials]
+        return [replace(trial, settings=_times_units(trial.settings, units)) for trial in trials]
 
     def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
         return fit_by_regime(self.prepare(full, seed), settings)

@@ -112,21 +112,21 @@ def ease_weights(gram: np.ndarray, ridge: float) -> np.ndarray:
     Returns:
         B, (P, P) float32, zero diagonal.
     """
-    weights = penalised_inverse(gram, ridge)
+    weights = _penalised_inverse(gram, ridge)
     weights /= -weights.diagonal().copy()
     np.fill_diagonal(weights, 0)
     return weights
 
 
-def penalised_inverse(gram: np.ndarray, ridge: float | np.ndarray) -> np.ndarray:
-    """K = (G + diag ridge)^-1.
+def _penalised_inverse(gram: np.ndarray, ridge: float) -> np.ndarray:
+    """K = (G + ridge I)^-1.
 
-    It is taken in place (Cholesky), in float32: the condition number is at most 1 + trace(G) / ridge, which is below
-    10 P for the ridges that are tried. 4 bytes a cell are held beside ``gram``.
+    It is taken in place (Cholesky), in float32: the condition number is at most 1 + trace(G) / ridge, some ten
+    times P for the ridges that are tried. 4 bytes a cell are held beside ``gram``.
 
     Args:
         gram: G, (P, P) float32, symmetric.
-        ridge: above 0; one for all products, or (P,).
+        ridge: above 0.
 
     Returns:
         K, (P, P) float32.

@@ -67,7 +67,7 @@ class NeighbourRidge:
 
     def score(self, companies: Companies) -> np.ndarray:
         """(B, P) float32, an estimate of the 0/1 cell, not held to [0, 1]."""
-        scores = with_constant(companies, self.neighbourhood.mean) @ self.text_weights
+        scores = _with_constant(companies, self.neighbourhood.mean) @ self.text_weights
         scores += np.float32(self.offset) * self.neighbourhood.profiles(companies)
         return scores
 
@@ -102,8 +102,8 @@ class NeighbourRidgeStatistics:
         size = train.text.shape[1] + 1
         features = np.zeros((size, size))
         cross, neighbour_cross = (np.zeros((size, train.known.shape[1]), np.float32) for _ in range(2))
-        for rows in row_blocks(train):
-            block = with_constant(rows, neighbourhood.mean)
+        for rows in _row_blocks(train):
+            block = _with_constant(rows, neighbourhood.mean)
             features += block.T @ block
             cross += (rows.known.T @ block).T
             neighbour_cross += block.T @ neighbourhood.profiles(rows)
@@ -122,11 +122,11 @@ class NeighbourRidgeStatistics:
         return NeighbourRidge(weights, offset, self.neighbourhood)
 
 
-def with_constant(companies: Companies, mean: np.ndarray) -> np.ndarray:
+def _with_constant(companies: Companies, mean: np.ndarray) -> np.ndarray:
     """f = [e, 1], (B, D + 1) float32, e the unit text vector."""
     return np.hstack([unit_rows(companies.text, mean), np.ones((len(companies), 1), np.float32)])
 
 
-def row_blocks(companies: Companies) -> Iterator[Companies]:
+def _row_blocks(companies: Companies) -> Iterator[Companies]:
     """The companies, so many at a time that a dense row of products for each is held easily."""
     return (companies.take(slice(start, start + _ROWS)) for start in range(0, len(companies), _ROWS))

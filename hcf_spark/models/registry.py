@@ -2,6 +2,7 @@
 
 import importlib
 
+from hcf_spark.errors import RegistryError
 from hcf_spark.models.base import Model
 
 _CLASSES = {
@@ -32,6 +33,14 @@ def model_class(name: str) -> type[Model]:
 
     >>> model_class("ease").__name__, model_class("ease+ae").__name__
     ('Ease', 'ByRegime')
+
+    Raises:
+        RegistryError: there is none of that name.
     """
+    if "+" not in name and name not in _CLASSES:
+        raise RegistryError(
+            f"this version of hcf_spark has no model {name!r}: it was saved by another one; load it with that, or "
+            "train_model again"
+        )
     module, _, attribute = (_BY_REGIME if "+" in name else _CLASSES[name]).partition(":")
     return getattr(importlib.import_module(module), attribute)

@@ -16,7 +16,7 @@ _FINALISTS = 2
 
 
 def halve(plans: Sequence[TrainPlan], train: Callable[[TrainPlan], Progress]) -> list[Progress]:
-    """Train the first plan to its end, the others for a fifth of the epochs that it was best after, then the best two.
+    """Train the first plan to its end, the others for a fifth of the epochs it was best after, the best two on.
 
     Successive halving (Jamieson and Talwalkar 2016) in two rounds. A run that was broken off comes to the same end if
     ``train`` goes on where it was.
@@ -32,20 +32,23 @@ def halve(plans: Sequence[TrainPlan], train: Callable[[TrainPlan], Progress]) ->
     Raises:
         TrainingError: the first plan cannot be trained.
     """
-    first = train(plans[0])
-    short = math.ceil(_SHORT * first.best_epoch)
-    rivals = [_try(plan, number, len(plans), short, train) for number, plan in enumerate(plans[1:], start=2)]
-    ranked = sorted(range(len(rivals)), key=lambda number: -rivals[number].best_score)
-    for number in ranked[:_FINALISTS]:
-        if rivals[number].history:
-            rivals[number] = _try(plans[1 + number], 2 + number, len(plans), plans[0].epochs, train)
-    return [first, *rivals]
+    progress = {0: train(plans[0])}
+    short = math.ceil(_SHORT * progress[0].best_epoch)
 
+    def attempt(number: int, epochs: int) -> None:
+        logger.info("settings %d of %d, up to epoch %d", number + 1, len(plans), epochs)
+        try:
+            progress[number] = train(replace(plans[number], epochs=epochs)).until(epochs)
+        except TrainingError as error:
+            logger.warning("settings %d of %d are left out: %s", number + 1, len(plans), error)
+            progress[number] = Progress()
 
-def _try(plan: TrainPlan, number: int, of: int, epochs: int, train: Callable[[TrainPlan], Progress]) -> Progress:
-    logger.info("settings %d of %d, up to epoch %d", number, of, epochs)
-    try:
-        return train(replace(plan, epochs=epochs)).until(epochs)
-    except TrainingError as error:
-        logger.warning("settings %d of %d are left out: %s", number, of, error)
-        return Progress()
+    rivals = range(1, len(plans))
+    for number in rivals:
+        attempt(number, short)
+    finalists = 0
+    for number in sorted(rivals, key=lambda number: -progress[number].best_score):
+        if finalists < _FINALISTS and progress[number].history:
+            attempt(number, plans[number].epochs)
+            finalists += bool(progress[number].history)
+    return [progress[number] for number in range(len(plans))]

@@ -73,6 +73,8 @@ class Trainer:
             TrainingError: the loss or a score is not finite, which all processes find at the same step, or this one
                 has no company to train on.
         """
+        if self._ranks > 1:
+            dist.barrier()  # rank 0 may still be writing what this run goes on from
         self._resume()
         network: torch.nn.Module = self._network
         if self._ranks > 1:

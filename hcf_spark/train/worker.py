@@ -38,7 +38,7 @@ def run_worker(plans: Sequence[dict[str, Any]]) -> list[list[dict[str, float]]]:
     todo = [TrainPlan(**plan) for plan in plans]
     first = todo[0]
     if "RANK" in os.environ:
-        configure_logging("info")
+        configure_logging("info" if rank == 0 else "warning")
         _end_with_parent()
     if first.use_gpu:
         device = torch.device("cuda", local_rank)

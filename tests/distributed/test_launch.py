@@ -70,17 +70,22 @@ def without_seconds(history):
     return [[record[name] for name in sorted(record) if name != "seconds"] for record in history]
 
 
-@pytest.mark.parametrize("kind", [Hcf, Dcf])
-def test_two_processes_on_the_driver_equal_one(tune, tmp_path, monkeypatch, kind):
-    two, chosen = tune(kind, "two")
+@pytest.mark.parametrize(("kind", "trials"), [(Hcf, 4), (Dcf, 1)])
+def test_two_processes_on_the_driver_equal_one(tune, tmp_path, monkeypatch, kind, trials):
+    two, chosen = tune(kind, "two", f"evaluation.trials={trials}")
     with monkeypatch.context() as patch:
         patch.setattr(DistributedCandidate, "_distribute", run_here)
-        one, expected = tune(kind, "one")
-    assert_same_weights(tmp_path / "two" / f"{kind.name}-inner" / "0", tmp_path / "one" / f"{kind.name}-inner" / "0")
+        one, expected = tune(kind, "one", f"evaluation.trials={trials}")
+    assert_same_weights(*(weights_of_the_best(tmp_path / folder, kind) for folder in ("two", "one")))
     np.testing.assert_allclose(without_seconds(two.history), without_seconds(one.history), rtol=1e-4)
     assert chosen.settings == expected.settings
     best = max(np.mean(record[1:]) for record in without_seconds(two.history))
-    assert (chosen.trials[0].warm + chosen.trials[0].cold) / 2 == pytest.approx(best)
+    assert max(trial.warm + trial.cold for trial in chosen.trials) / 2 == pytest.approx(best)
+
+
+def weights_of_the_best(work, kind):
+    (folder,) = (work / f"{kind.name}-inner").glob("*/*")
+    return folder
 
 
 def test_an_executor_each_equals_one_process(tune, tmp_path, snapshot, in_this_process):
@@ -94,7 +99,7 @@ def test_an_executor_each_equals_one_process(tune, tmp_path, snapshot, in_this_p
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     tune(Hcf, "one")
-    assert_same_weights(tmp_path / "cluster" / "hcf-inner" / "0", tmp_path / "one" / "hcf-inner" / "0")
+    assert_same_weights(*(weights_of_the_best(tmp_path / folder, Hcf) for folder in ("cluster", "one")))
 
 
 def test_tuned_on_inner_then_fitted_on_everything_for_as_many_epochs(
@@ -122,7 +127,7 @@ def test_other_settings_are_tried_and_the_best_are_kept(tune, snapshot, tmp_path
     values = [trial.warm + trial.cold for trial in chosen.trials]
     assert max(values) > values[0]
     assert chosen.settings["warm"]["learning_rate"] == rates[int(np.argmax(values))]
-    assert [folder.name for folder in (tmp_path / "work" / "hcf-inner").iterdir()] == [str(int(np.argmax(values)))]
+    assert weights_of_the_best(tmp_path / "work", Hcf).name == str(int(np.argmax(values)))
     found = read_snapshot(snapshot, Manifest.read(snapshot), 100, 100, 0)
     assert judge_trial({}, chosen.model, found.validation, 3).warm == max(
         trial.warm
@@ -148,6 +153,15 @@ def test_a_search_that_is_stored_is_not_repeated(tune, tmp_path, monkeypatch, in
     assert (again.settings, again.trials) == (first.settings, first.trials)
     assert [plan.learning_rate for plan in trained] == [first.settings["warm"]["learning_rate"]]
     assert candidate.history
+
+
+@pytest.mark.parametrize("change", ["train.loss=mse", "evaluation.trials=2", "train.max_epochs=2"])
+def test_a_search_with_other_settings_is_not_taken_for_the_one_that_is_stored(tune, tmp_path, change, in_this_process):
+    storage = f"sqlite:///{tmp_path / 'studies.db'}"
+    tune(Hcf, "work", "evaluation.trials=4", storage=storage)
+    _, found = tune(Hcf, "work", "evaluation.trials=4", change, storage=storage)
+    _, expected = tune(Hcf, "elsewhere", "evaluation.trials=4", change)
+    assert (found.settings, found.trials) == (expected.settings, expected.trials)
 
 
 def test_fewer_files_than_processes_fails_before_any_process_starts(tune):

@@ -44,10 +44,9 @@ def choice(candidate, world):
     return candidate.tune(*world, SEARCH)
 
 
-def own(candidate, train, monkeypatch):
-    """The model with its own parts in both regimes, whatever the rivals reach."""
-    monkeypatch.setattr("hcf_spark.evaluation.fused._climb", lambda steps, *_: steps[-1].part)
-    choice = candidate.tune(*train, SEARCH)
+def own(train, left_out=()):
+    """What is chosen with own parts in both regimes, whatever the rivals reach."""
+    choice = FusedCandidate(RIVALS, NETWORK, 256, left_out=[*left_out, "guard"]).tune(*train, SEARCH)
     assert [choice.settings[regime]["model"] for regime in ("warm", "cold")] == [OWN, OWN]
     return choice
 
@@ -101,9 +100,9 @@ def test_as_many_trials_as_a_rival(choice):
     assert len(choice.trials) == SEARCH.trials
 
 
-def test_own_parts_find_what_is_withheld(candidate, monkeypatch):
+def test_own_parts_find_what_is_withheld():
     train, holdouts = checkerboard()
-    model = own(candidate, (train, holdouts), monkeypatch).model
+    model = own((train, holdouts)).model
     scores = model.score(train)
     scores[train.known.nonzero()] = -np.inf
     assert top_k(scores, 1)[:, 0].tolist() == holdouts.warm.hidden.indices.tolist()
@@ -112,20 +111,44 @@ def test_own_parts_find_what_is_withheld(candidate, monkeypatch):
 
 
 def test_what_is_left_out_has_no_part(monkeypatch):
-    whole = own(FusedCandidate(RIVALS, NETWORK, 256), telling_world(0), monkeypatch).settings
-    assert {part["model"] for part in whole["warm"]["parts"]} <= {"ease_text_ials", "hybrid_knn", "text_dae"}
-    assert ridge_of(whole)["own"]["offset"] > 0
-    left_out = FusedCandidate(RIVALS, NETWORK, 256, left_out=["ials", "offset", "hybrid_knn", "text_knn_words"])
-    settings = own(left_out, telling_world(0), monkeypatch).settings
-    assert settings["warm"]["parts"][0]["model"] == "ease_text"
-    assert {part["model"] for part in settings["warm"]["parts"][1:]} <= {"text_dae"}
-    assert {part["model"] for part in settings["cold"]["parts"][1:]} <= {"text_dae"}
-    assert ridge_of(settings)["own"]["offset"] == 0
+    monkeypatch.setattr("hcf_spark.evaluation.fused._ERRORS_OF_A_PART", -10.0)
+    whole = own(telling_world(0)).settings
+    assert list(whole["warm"]["parts"]) == ["ease_text_ials", "hybrid_knn", "text_dae"]
+    assert set(whole["cold"]["parts"]) == {"neighbour_ridge", "text_knn_words", "text_dae"}
+    assert whole["cold"]["parts"]["neighbour_ridge"]["own"]["offset"] > 0
+    settings = own(telling_world(0), ["ials", "offset", "hybrid_knn", "text_knn_words"]).settings
+    assert list(settings["warm"]["parts"]) == ["ease_text", "text_dae"]
+    assert list(settings["cold"]["parts"]) == ["neighbour_ridge", "text_dae"]
+    assert settings["cold"]["parts"]["neighbour_ridge"]["own"]["offset"] == 0
 
 
-def ridge_of(settings):
-    (ridge,) = (part for part in settings["cold"]["parts"] if part["model"] == "neighbour_ridge")
-    return ridge
+def test_fitted_again_on_the_same_companies_it_is_the_same_model(candidate, monkeypatch):
+    monkeypatch.setattr("hcf_spark.evaluation.fused._ERRORS_OF_A_PART", -10.0)
+    train, holdouts = telling_world(0)
+    choice = own((train, holdouts))
+    weights = [part["weight"] for part in choice.settings["warm"]["parts"].values()]
+    assert len(weights) == 3
+    assert all(weight > 0 for weight in weights)
+    again = candidate.fit(train, choice.settings, SEARCH.seed)
+    for companies in (train, holdouts.cold.companies):
+        np.testing.assert_allclose(again.score(companies), choice.model.score(companies), atol=1e-5)
+
+
+def test_a_rival_to_which_nothing_is_added_is_no_further_step(candidate, monkeypatch):
+    """Else it would need one standard error where it needs two as the hardest of all."""
+    steps = []
+    monkeypatch.setattr("hcf_spark.evaluation.fused._ERRORS_OF_A_PART", 1e9)
+    monkeypatch.setattr("hcf_spark.evaluation.fused._climb", lambda found, *_: steps.append(found) or found[-1].part)
+    candidate.tune(*telling_world(0), SEARCH)
+    warm, _ = steps
+    assert [step.part.choice["model"] for step in warm][:2] == ["popularity", "ease_text_ials"]
+    assert OWN not in [step.part.choice["model"] for step in warm]
+
+
+@pytest.mark.parametrize("trials", [1, 2, 3])
+def test_no_more_trials_than_a_rival_where_there_are_few(candidate, trials):
+    choice = candidate.tune(*telling_world(0), replace(SEARCH, trials=trials))
+    assert len(choice.trials) <= trials
 
 
 def test_without_its_guard_the_own_model_is_kept_though_a_rival_is_better():
@@ -137,9 +160,9 @@ def test_without_its_guard_the_own_model_is_kept_though_a_rival_is_better():
     np.testing.assert_allclose(fitted.score(train), choice.model.score(train), atol=1e-5)
 
 
-def test_products_of_a_newcomer_change_its_vector_and_scores_at_once(candidate, monkeypatch):
+def test_products_of_a_newcomer_change_its_vector_and_scores_at_once():
     world = checkerboard()
-    model = own(candidate, world, monkeypatch).model
+    model = own(world).model
     known = np.zeros((2, 12), np.float32)
     known[1, [1, 5, 7]] = 1
     newcomer = Companies(np.zeros((2, 8), np.float32), sp.csr_matrix(known), np.array([-1, -1]))
@@ -149,15 +172,15 @@ def test_products_of_a_newcomer_change_its_vector_and_scores_at_once(candidate, 
     assert not np.allclose(vectors[0], vectors[1])
 
 
-def test_vector_times_product_vectors_gives_the_scores(candidate, world, monkeypatch):
-    model = own(candidate, world, monkeypatch).model
+def test_vector_times_product_vectors_gives_the_scores(world):
+    model = own(world).model
     products = model.make_axes()
     for companies in (world[0], world[1].cold.companies):
         np.testing.assert_allclose(model.embed(companies) @ products.T, model.score(companies), atol=1e-4)
 
 
-def test_saved_and_loaded_it_gives_the_same_numbers(candidate, world, monkeypatch, tmp_path):
-    model = own(candidate, world, monkeypatch).model
+def test_saved_and_loaded_it_gives_the_same_numbers(world, tmp_path):
+    model = own(world).model
     save_model(model, tmp_path)
     loaded = load_model(tmp_path)
     assert loaded.name == "fused"

@@ -40,7 +40,7 @@ def settings(tmp_path_factory):
     encoder = save_tiny_bert(tmp_path_factory.mktemp("encoder") / "tiny")
     return [
         f"encoder.model={encoder}", "encoder.overlap_tokens=2", "train.max_epochs=8", "train.patience_steps=1000",
-        "evaluation.models=[popularity, hcf]", "mlflow.gate=off",
+        "evaluation.models=[popularity, hcf]", "evaluation.trials=4", "mlflow.gate=off",
     ]  # fmt: skip
 
 
@@ -150,7 +150,9 @@ def test_embed_companies_killed_between_two_chunks(spark, interrupt):
 
 @pytest.mark.slow
 def test_train_model_killed_in_the_middle_of_training(interrupt, capfd):
-    folders = interrupt(train_model, there="training/*/hcf-inner/latest.safetensors", not_there="training/*/hcf-full")
+    folders = interrupt(
+        train_model, there="training/*/hcf-inner/*/2/latest.safetensors", not_there="training/*/hcf-full"
+    )
     assert "resumed after epoch" in capfd.readouterr().out
     metrics = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
     for row in (row for each in metrics for row in each["models"].values()):

@@ -62,12 +62,15 @@ def test_a_search_that_was_broken_off_comes_to_the_same_end(plans):
     assert len(undisturbed[1].history) == 2
 
 
-def test_settings_that_cannot_be_trained_are_left_out(plans, caplog):
+def test_settings_that_cannot_be_trained_are_left_out_and_the_next_best_go_on(plans, caplog):
     caplog.set_level("WARNING")
-    progress = halve(plans, Curves(RISING, [None], FAST, [0.3, 0.3, None]).train)
-    assert [len(each.history) for each in progress] == [10, 0, 12, 0]
-    assert "settings 2 of 4 are left out: the training loss is nan" in caplog.text
-    assert "settings 4 of 4 are left out" in caplog.text
+    fails_late = [0.8, 0.8, None]
+    curves = Curves(RISING, [None], FAST, fails_late, SLOW)
+    plans.append(replace(plans[-1], learning_rate=5))
+    progress = halve(plans, curves.train)
+    assert [len(each.history) for each in progress] == [10, 0, 12, 0, 12]
+    assert "settings 2 of 5 are left out: the training loss is nan" in caplog.text
+    assert "settings 4 of 5 are left out" in caplog.text
 
 
 def test_the_settings_asked_for_have_to_be_trainable(plans):
