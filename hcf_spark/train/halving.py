@@ -12,11 +12,10 @@ from hcf_spark.train.progress import Progress
 logger = logging.getLogger(__name__)
 
 _SHORT = 0.2
-_FINALISTS = 2
 
 
 def halve(plans: Sequence[TrainPlan], train: Callable[[TrainPlan], Progress]) -> list[Progress]:
-    """Train the first plan to its end, the others for a fifth of the epochs it was best after, the best two on.
+    """Train the first plan to its end, the others for a fifth of the epochs it was best after, the best of them on.
 
     Successive halving (Jamieson and Talwalkar 2016) in two rounds. A run that was broken off comes to the same end if
     ``train`` goes on where it was.
@@ -46,9 +45,9 @@ def halve(plans: Sequence[TrainPlan], train: Callable[[TrainPlan], Progress]) ->
     rivals = range(1, len(plans))
     for number in rivals:
         attempt(number, short)
-    finalists = 0
     for number in sorted(rivals, key=lambda number: -progress[number].best_score):
-        if finalists < _FINALISTS and progress[number].history:
+        if progress[number].history:
             attempt(number, plans[number].epochs)
-            finalists += bool(progress[number].history)
+            if progress[number].history:
+                break
     return [progress[number] for number in range(len(plans))]

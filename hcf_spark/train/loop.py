@@ -7,6 +7,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from scipy.sparse import csr_matrix
@@ -127,9 +128,9 @@ class Trainer:
             index = torch.where(judged.validation_cold, -1, judged.index)
             known = multi_hot(judged.known, self._n_products)
             logits = self._objective.score(self._text(judged), index.to(self._device), known.to(self._device)).cpu()
-            not_finite = (~logits.isfinite()).sum()
+            not_finite = (~logits.sum(dim=1).isfinite()).sum()
             logits[known > 0] = -math.inf
-            held = csr_matrix(multi_hot(judged.held, self._n_products).numpy())
+            held = _interactions(judged.held, self._n_products)
             ndcg = torch.from_numpy(ndcg_at_k(top_k(logits.numpy(), self._plan.cutoff), held))
             cold = judged.validation_cold
             sums += torch.stack([ndcg[~cold].sum(), (~cold).sum(), ndcg[cold].sum(), cold.sum(), not_finite])
@@ -184,3 +185,11 @@ class Trainer:
             values = values.to(self._device)
             dist.all_reduce(values)
         return values.cpu()
+
+
+def _interactions(products: torch.Tensor, n_products: int) -> csr_matrix:
+    """(B, P) float32, 1 at each product_idx of padded lists (B, N)."""
+    some = products >= 0
+    ends = np.concatenate([[0], some.sum(dim=1).cumsum(dim=0).numpy()])
+    columns = products[some].numpy()
+    return csr_matrix((np.ones(len(columns), np.float32), columns, ends), shape=(len(products), n_products))
