@@ -3,7 +3,7 @@
 make benchmark NAME=ablation [DATA=folder] [CONF=file] [OUT=file]
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from jobs import load_tables
 LEFT_OUT = (*dict.fromkeys([*PARTS["warm"][1:], *PARTS["cold"]]), IALS, OFFSET)
 
 
-def run(config: Config, seeds: int) -> dict[str, dict[str, Any]]:
+def run(config: Config, seeds: int) -> Iterator[dict[str, dict[str, Any]]]:
     """By regime and parts left out: what test NDCG@K of the own model, which no guard replaces, loses without them.
 
     The row ``guard`` is what the guard is worth: the fused model less the own model.
@@ -56,10 +56,10 @@ def run(config: Config, seeds: int) -> dict[str, dict[str, Any]]:
             gains = {part: own[regime] - ndcg[regime] for part, ndcg in without.items()}
             for part, gain in {GUARD: whole[regime] - own[regime], **gains}.items():
                 worth[regime].setdefault(part, []).append(gain)
-    return {
-        regime: {part: mean_gain(ids[regime], gains, seed=0) for part, gains in parts.items()}
-        for regime, parts in worth.items()
-    }
+        yield {
+            regime: {part: mean_gain(ids[regime], gains, seed=0) for part, gains in parts.items()}
+            for regime, parts in worth.items()
+        }
 
 
 def _judge(

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,16 @@ from hcf_spark.log import configure_logging
 DEMO = Path(__file__).parent.parent / "conf" / "demo.yml"
 
 
-def run_benchmark(about: str, measure: Callable[..., Any], show: Callable[[Any], None], **numbers: int | None) -> None:
-    """Measure with the demo's settings, --conf over them, in a folder that is removed; print, and write JSON to --out.
+def run_benchmark(
+    about: str, measure: Callable[..., Iterator[Any]], show: Callable[[Any], None], **numbers: int | None
+) -> None:
+    """Measure with the demo's settings, --conf over them, in a folder that is removed; write JSON to --out, and print.
 
     Args:
         about: the text of --help.
-        measure: takes the settings, and the numbers by name; what it gives can be written as JSON.
-        show: prints that.
+        measure: takes the settings, and the numbers by name; gives what it has found so far, once or more often, which
+            can be written as JSON.
+        show: prints the last of it.
         numbers: further flags, by name, with their defaults.
     """
     parser = argparse.ArgumentParser(description=about)
@@ -34,7 +37,7 @@ def run_benchmark(about: str, measure: Callable[..., Any], show: Callable[[Any],
     with tempfile.TemporaryDirectory() as output:
         data = ["input.source=csv", f"input.folder={flags.data}"] if flags.data else []
         config: Config = load_config([DEMO, *flags.conf], [f"output={output}", *data])
-        found = measure(config, **{name: getattr(flags, name) for name in numbers})
+        for found in measure(config, **{name: getattr(flags, name) for name in numbers}):
+            if flags.out:
+                Path(flags.out).write_text(json.dumps(found, indent=1), encoding="utf-8")
     show(found)
-    if flags.out:
-        Path(flags.out).write_text(json.dumps(found, indent=1), encoding="utf-8")

@@ -4,6 +4,7 @@ make benchmark NAME=communities [CONF=file] [OUT=file]
 """
 
 import json
+from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from jobs import run_pipeline
 _STARTS = 10
 
 
-def run(config: Config) -> dict[str, Any]:
+def run(config: Config) -> Iterator[dict[str, Any]]:
     """Run the chain, then compare with ``sample_truth``: adjusted Rand index by method, and the job's own figures.
 
     K-means is told the true number of communities; Leiden is told nothing. All are judged on the companies that every
@@ -51,7 +52,7 @@ def run(config: Config) -> dict[str, Any]:
         methods[f"Leiden on {kind}"] = pd.Series(detected.partition.labels, vectors.index[detected.rows])
     methods, judged = on_common(methods)
     facts = json.loads((Path(config.output) / "communities.json").read_text(encoding="utf-8"))
-    return {
+    yield {
         "true_communities": n_true,
         "companies": judged,
         "methods": {name: _judge(labels, truth) for name, labels in methods.items()},

@@ -8,7 +8,7 @@ Spark's start nor loading a model is counted; the systems take turns, and the me
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -187,7 +187,7 @@ def run_again(tables: Tables, companies: DataFrame, spec: EncoderSpec, config: C
     }
 
 
-def measure(config: Config) -> Numbers:
+def measure(config: Config) -> Iterator[Numbers]:
     """Everything, on the input that the settings name."""
     spark = get_session("benchmark", config)
     load_tables.run(spark, config)
@@ -197,7 +197,7 @@ def measure(config: Config) -> Numbers:
     systems = Systems(spark, spec, Path(config.output) / "systems")
     found = compare(systems, read_texts(companies, config.text.columns[0], spec))
     speed = {name: figures["texts_per_second"] for name, figures in found.items()}
-    return {
+    yield {
         "ratio_to_predict_batch_udf": speed["hcf_spark"] / speed["predict_batch_udf"],
         "ratio_to_single_process": speed["hcf_spark"] / speed["single_process"],
         "cores": systems.n_cores,

@@ -3,6 +3,7 @@
 make benchmark NAME=stage2 [DATA=folder] [CONF=file] [OUT=file]
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -35,7 +36,7 @@ CHOICES = [
 ]
 
 
-def compare(config: Config) -> list[dict]:
+def compare(config: Config) -> Iterator[list[dict]]:
     """Validation NDCG of every choice, for hcf, and of the first for dcf."""
     spark = get_session("benchmark", config)
     for job in (load_tables, build_matrix, embed_companies):
@@ -56,7 +57,7 @@ def compare(config: Config) -> list[dict]:
                 "warm": trial.warm, "cold": trial.cold,
             }
         )  # fmt: skip
-    return rows
+        yield rows
 
 
 def print_table(rows: list[dict]) -> None:

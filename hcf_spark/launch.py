@@ -104,6 +104,11 @@ class DistributedCandidate:
         settings = {"epochs": progress.best_epoch, **tried[best]}
         return Choice({"warm": settings, "cold": settings}, model, trials)
 
+    def settle(self, settings: SettingsByRegime) -> None:
+        """Take what another search found as settings that are tried first, and try no others."""
+        network = {key: value for key, value in settings["warm"].items() if key in _NETWORK}
+        self._settings, self._factors = self._settings.model_copy(update=network), {}
+
     def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
         """Train on all companies and interactions for ``settings["warm"]["epochs"]``.
 

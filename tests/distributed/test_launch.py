@@ -117,6 +117,19 @@ def test_tuned_on_inner_then_fitted_on_everything_for_as_many_epochs(
     assert len(candidate.history) == 4
 
 
+def test_settings_found_elsewhere_are_taken_and_no_others_are_tried(tune, snapshot, in_this_process):
+    candidate, _ = tune(Hcf, "work")
+    found = {"epochs": 7, "learning_rate": 0.03, "company_l2": 0.5}
+    candidate.settle({"warm": found, "cold": found})
+    companies = read_snapshot(snapshot, Manifest.read(snapshot), 100, 100, 0)
+    chosen = candidate.tune(companies.inner, companies.validation, Search(trials=6, cutoff=3, seed=0))
+    (trial,) = chosen.trials
+    assert (trial.settings["learning_rate"], trial.settings["company_l2"]) == (0.03, 0.5)
+    assert chosen.settings["warm"]["epochs"] == 1 + int(
+        np.argmax([np.mean(row[1:]) for row in without_seconds(candidate.history)])
+    )
+
+
 def test_other_settings_are_tried_and_the_best_are_kept(tune, snapshot, tmp_path, in_this_process):
     candidate, chosen = tune(Hcf, "work", "evaluation.trials=6", "train.learning_rate=0.001", "train.company_l2=0")
     rates = [trial.settings["learning_rate"] for trial in chosen.trials]
