@@ -38,7 +38,7 @@ which the own model is kept whatever the rivals do."""
 
 _FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity", "text_knn")}
 _ERRORS_OF_A_PART = 1.0
-_ERRORS_OF_THE_GUARD, _ERRORS_OF_THE_HARDEST = 1.0, 2.0
+_ERRORS_OF_THE_GUARD, _ERRORS_OF_A_PICK = 1.0, 2.0
 _LEAST_SHARE, _MOST_SHARE = 0.15, 2.0
 
 _RIDGE_SPACE = {"text_strength": FloatDistribution(0.1, 1000, log=True), "offset": FloatDistribution(0, 1)}
@@ -71,8 +71,8 @@ class FusedCandidate:
 
     The guard climbs in each regime from popularity to the rival that is the hardest as a rule (EASE with text and iALS
     when warm, the text's neighbours when cold), to the hardest on these data, and on to the own model, each step only
-    if its paired gain in validation NDCG@K is above one standard error; two for the hardest, which is picked from all,
-    and the own model may not be below it.
+    if its paired gain in validation NDCG@K is above one standard error, or two where something was picked by the same
+    companies, as the hardest rival and the own model's weights are. What is below any of the steps before is not taken.
 
     Args:
         rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text``,
@@ -179,18 +179,16 @@ class FusedCandidate:
         self, regime: str, own: _Part, found: Mapping[str, Sequence[Trial]], best: Mapping[str, SettingsByRegime],
         inner: Companies, holdout: Holdout, search: Search,
     ) -> _Part:  # fmt: skip
-        """The last step that the guard climbs to; an own model that is a rival by itself is none."""
+        """The last step that the guard climbs to."""
         if GUARD in self._left_out:
             return own
         errors = dict.fromkeys(_FIRST_STEPS[regime], _ERRORS_OF_THE_GUARD)
-        errors.setdefault(_hardest(found, regime), _ERRORS_OF_THE_HARDEST)
+        errors.setdefault(_hardest(found, regime), _ERRORS_OF_A_PICK)
         steps = []
         for name in errors:
             choice = {"model": name, **best[name][regime]}
             steps.append(_Step(_Part(choice, self._fit_part(inner, choice, search.seed)), errors[name]))
-        if len(own.choice["parts"]) > 1 or own.choice["parts"].keys() == {NeighbourRidge.name}:
-            steps.append(_Step(own, _ERRORS_OF_THE_GUARD))
-        return _climb(steps, holdout, search.cutoff)
+        return _climb([*steps, _Step(own, _ERRORS_OF_A_PICK)], holdout, search.cutoff)
 
     def _fit_part(self, train: Companies, choice: Settings, seed: int) -> Model:
         settings = {key: value for key, value in choice.items() if key not in ("model", "weight")}

@@ -134,15 +134,13 @@ def test_fitted_again_on_the_same_companies_it_is_the_same_model(candidate, monk
         np.testing.assert_allclose(again.score(companies), choice.model.score(companies), atol=1e-5)
 
 
-def test_a_rival_to_which_nothing_is_added_is_no_further_step(candidate, monkeypatch):
-    """Else it would need one standard error where it needs two as the hardest of all."""
-    steps = []
+def test_a_rival_to_which_nothing_is_added_goes_by_its_own_name(candidate, monkeypatch):
     monkeypatch.setattr("hcf_spark.evaluation.fused._ERRORS_OF_A_PART", 1e9)
-    monkeypatch.setattr("hcf_spark.evaluation.fused._climb", lambda found, *_: steps.append(found) or found[-1].part)
-    candidate.tune(*telling_world(0), SEARCH)
-    warm, _ = steps
-    assert [step.part.choice["model"] for step in warm][:2] == ["popularity", "ease_text_ials"]
-    assert OWN not in [step.part.choice["model"] for step in warm]
+    for seed in range(3):
+        choice = candidate.tune(*telling_world(seed), SEARCH)
+        assert choice.settings["warm"]["model"] in RIVALS
+        cold = choice.settings["cold"]
+        assert cold["model"] in RIVALS or cold["parts"].keys() == {"neighbour_ridge"}
 
 
 @pytest.mark.parametrize("trials", [1, 2, 3])
