@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import psutil
+from hcf_spark.errors import TrainingError
 
 _CONTAINERS = (  # limit, use, and among the use cached files, given back when needed: cgroup version 2, version 1
     ("memory.max", "memory.current", "memory.stat", ""),
@@ -10,8 +10,31 @@ _CONTAINERS = (  # limit, use, and among the use cached files, given back when n
 )
 
 
+_GB = 1e9
+
+
+def require_memory(what: str, gigabytes: float) -> None:
+    """Stop before more memory is taken than there is.
+
+    Args:
+        what: takes the memory; opens the error's line.
+        gigabytes: 1e9 bytes.
+
+    Raises:
+        TrainingError: so much is not free.
+    """
+    free = free_memory() / _GB
+    if gigabytes > free:
+        raise TrainingError(
+            f"{what} needs about {gigabytes:.1f} GB of memory, {free:.1f} GB are free; take a machine with more, or "
+            f"raise filter.min_companies_per_product"
+        )
+
+
 def free_memory(cgroups: Path = Path("/sys/fs/cgroup")) -> int:
     """Bytes that are free on this machine, and in the container if there is one."""
+    import psutil  # here: a served model does without
+
     free = psutil.virtual_memory().available
     for limit, used, stat, prefix in _CONTAINERS:
         try:

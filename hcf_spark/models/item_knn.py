@@ -9,8 +9,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from hcf_spark.models.companies import Companies
+from hcf_spark.models.free_memory import require_memory
 from hcf_spark.models.popularity import product_shares, shares_at_level
 from hcf_spark.models.score_axes import score_axes
+
+_SAMPLED = 1000
+_BYTES_OF_A_PAIR = 75
+"""Of two products with companies in common, in either order, while the strongest similarities are looked for."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,14 @@ class ItemKnnStatistics:
 
     @classmethod
     def of(cls, train: Companies) -> Self:
+        """The counts of ``train``.
+
+        Raises:
+            TrainingError: they need more memory than is free.
+        """
+        pairs, n_products = _estimate_pairs(train.known), train.known.shape[1]
+        what = f"{ItemKnn.name}: the similarity of {pairs:,.0f} pairs among {n_products} products"
+        require_memory(what, pairs * _BYTES_OF_A_PAIR / 1e9)
         gram = (train.known.T @ train.known).tocsr()
         gram.setdiag(0)
         gram.eliminate_zeros()
@@ -91,6 +104,13 @@ class ItemKnnStatistics:
         similarities = _strongest(similarities.tocsc(), k)
         axes = cache(partial(score_axes, [(self.known, similarities)], seed))
         return ItemKnn(similarities, shares_at_level(self.shares, similarities), axes)
+
+
+def _estimate_pairs(known: sp.csr_matrix) -> float:
+    """Of products that have companies in common, in either order: counted for some products, evenly over all."""
+    n_products = known.shape[1]
+    some = np.linspace(0, n_products, min(n_products, _SAMPLED), endpoint=False).astype(int)
+    return (known[:, some].T @ known).nnz * n_products / len(some)
 
 
 def _strongest(similarities: sp.csc_matrix, k: int) -> sp.csr_matrix:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import scipy.sparse as sp
 
-from hcf_spark.errors import TrainingError
+from hcf_spark.models.free_memory import require_memory
 from hcf_spark.models.ranks import over_ranks
 
 Weights = np.ndarray | sp.csr_matrix
@@ -37,7 +37,7 @@ def head_products(known: sp.csr_matrix, model: str, n_matrices: int) -> Head:
     n_products = known.shape[1]
     size = min(n_products, MOST_DIRECT)
     gigabytes = n_matrices * np.dtype(np.float32).itemsize * size**2 / _GB
-    _require_memory(gigabytes, model, size, n_products)
+    require_memory(f"{model}: the closed form of {size} of {n_products} products", gigabytes)
     if size == n_products:
         return slice(None)
     counts = over_ranks(known.getnnz(axis=0))
@@ -48,17 +48,6 @@ def head_products(known: sp.csr_matrix, model: str, n_matrices: int) -> Head:
         model, size, n_products - size, n_products, 100 * (1 - counts[head].sum() / counts.sum()), gigabytes,
     )  # fmt: skip
     return head
-
-
-def _require_memory(gigabytes: float, model: str, size: int, n_products: int) -> None:
-    from hcf_spark.models.free_memory import free_memory  # here: a served model does without psutil
-
-    free = free_memory() / _GB
-    if gigabytes > free:
-        raise TrainingError(
-            f"{model}: the closed form of {size} of {n_products} products needs about {gigabytes:.1f} GB of memory, "
-            f"{free:.1f} GB are free; take a machine with more, or raise filter.min_companies_per_product"
-        )
 
 
 def spread(weights: np.ndarray, head: Head, n_products: int) -> Weights:

@@ -13,10 +13,11 @@ from worlds import random_world, wide_world
 from hcf_spark.errors import TrainingError
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.evaluate import mean_ndcg
-from hcf_spark.models import product_weights
+from hcf_spark.models import free_memory, item_knn, product_weights
 from hcf_spark.models.companies import Companies, text_mean, unit_rows
 from hcf_spark.models.ease import EaseStatistics, ease_weights
 from hcf_spark.models.ease_text import EaseTextStatistics
+from hcf_spark.models.item_knn import ItemKnnStatistics
 from hcf_spark.models.popularity import Popularity
 from hcf_spark.models.product_weights import head_products, spread, vote
 from hcf_spark.models.ranking import top_k
@@ -163,6 +164,25 @@ def test_ease_of_30_000_products_stays_within_what_it_says(caplog, wide):
     assert caplog.messages[0].endswith("its matrices take up to 1.2 GB")
     assert peak < 1.05 * 1.2e9
     assert_beats_popularity(model, *wide)
+
+
+def test_item_knn_of_30_000_products_stays_within_what_it_asks_for(monkeypatch, wide):
+    asked = []
+    monkeypatch.setattr(item_knn, "require_memory", lambda what, gigabytes: asked.append((what, gigabytes)))
+    _, peak = traced(lambda train: ItemKnnStatistics.of(train).fit(50, 1.0, 0.5, seed=0), wide[0])
+    ((what, gigabytes),) = asked
+    assert what.startswith("item_knn: the similarity of ")
+    assert 0.7 * gigabytes < peak / 1e9 < 1.1 * gigabytes
+
+
+def test_item_knn_that_exceeds_the_free_memory_is_refused(monkeypatch, wide):
+    monkeypatch.setattr(free_memory, "free_memory", lambda: 1000)
+    with pytest.raises(
+        TrainingError,
+        match=r"^item_knn: the similarity of [\d,]+ pairs among 30000 products needs about \d\.\d GB of memory, "
+        r"0\.0 GB are free; take a machine with more, or raise filter\.min_companies_per_product$",
+    ):
+        ItemKnnStatistics.of(wide[0])
 
 
 def traced(make, train):
