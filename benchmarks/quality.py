@@ -73,6 +73,7 @@ def _figures(
         },
         "fused_by_vectors": {regime: float(np.mean([own.by_vectors[regime] for own in fused])) for regime in REGIMES},
         "seeds": list(range(FIRST_SEED, FIRST_SEED + len(results))),
+        "champions": [result.champion for result in results],
         "kept": {regime: [own.settings[regime]["model"] for own in fused] for regime in REGIMES},
     }
 
@@ -138,7 +139,7 @@ def print_table(found: dict[str, Any]) -> None:
         *figures, over_ae = row.values()
         print(f"| {name} | {' | '.join(f'{value:.3f}' for value in figures)} | {' | '.join(_gains(over_ae))} |")
     print(f"\nNDCG of fused by company vector times product vector: {found['fused_by_vectors']}")
-    print(f"seeds {found['seeds']}; parts that the guard kept: {found['kept']}")
+    print(f"seeds {found['seeds']}; champions {found['champions']}; parts that the guard kept: {found['kept']}")
 
 
 def _gains(over_ae: dict[str, Any]) -> list[str]:

@@ -105,9 +105,9 @@ def test_winners_for_the_terminal():
     }
     metrics = {"models": {"hcf": row}, "winners": {"validation": {"warm": "hcf", "cold": "hcf"}}}
     assert format_winners(metrics, 5).splitlines() == [
-        "warm: hcf, the winner by validation, has NDCG@5 0.2500 on test (0.2000 to 0.6000); against ease, the "
+        "warm: hcf, chosen by validation, has NDCG@5 0.2500 on test (0.2000 to 0.6000); against ease, the "
         "simple method that was best on validation: +0.0500 (+0.0100 to +0.0900).",
-        "cold: hcf, the winner by validation, has NDCG@5 0.5000 on test (0.2000 to 0.6000); against ae, the "
+        "cold: hcf, chosen by validation, has NDCG@5 0.5000 on test (0.2000 to 0.6000); against ae, the "
         "simple method that was best on validation: no difference (-0.0100 to +0.1100).",
     ]
 

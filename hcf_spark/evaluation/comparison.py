@@ -10,6 +10,9 @@ from hcf_spark.evaluation.intervals import interval, resampled_sums
 NOT_SIMPLE = frozenset({"dcf", "hcf", "text_dae", "fused"})
 """The candidates that have to prove themselves; all others are simple baselines."""
 
+GUARDED = "fused"
+"""The candidate that is held to being better than the simple ones; another has to be so by more than chance."""
+
 TEXT_ONLY = "ae"
 """The model whose probe the paper compares with (its "AE only")."""
 

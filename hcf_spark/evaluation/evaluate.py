@@ -93,15 +93,15 @@ def evaluate(scored: ScoredHoldout, cutoff: int, threshold: float) -> Metrics:
     return Metrics(summary, per_company, hits, np.concatenate(predicted), ranked)
 
 
-def ndcg_and_threshold(model: Model, holdout: Holdout, cutoff: int) -> tuple[float, float]:
-    """What is chosen on validation: NDCG@K, mean over companies, and the score of the best F1 over all cells."""
+def ndcg_and_threshold(model: Model, holdout: Holdout, cutoff: int) -> tuple[np.ndarray, float]:
+    """What is chosen by on validation: NDCG@K, (B,) float64, and the score of the best F1 over all cells."""
     scored = ScoredHoldout.of(model, holdout)
     ranked, hidden_scores = [], []
     for block, scores in scored:
         ranked.append(top_k(scores, cutoff))
         hidden_scores.append(scores[csr_rows(block.hidden), block.hidden.indices])
     counts = count_cells(np.concatenate(hidden_scores), (scores for _, scores in scored))
-    return float(ndcg_at_k(np.concatenate(ranked), holdout.hidden).mean()), best_f1_threshold(counts)
+    return ndcg_at_k(np.concatenate(ranked), holdout.hidden), best_f1_threshold(counts)
 
 
 def company_ndcg(model: Model, holdout: Holdout, cutoff: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from optuna.distributions import FloatDistribution
 from hcf_spark.evaluation.candidate import Candidate, Choice, Search, SettingsByRegime, Trial
 from hcf_spark.evaluation.closed_form import REMEMBERED_NEIGHBOURS
 from hcf_spark.evaluation.evaluate import company_ndcg, mean_ndcg
-from hcf_spark.evaluation.mixing import find_weights, is_above
+from hcf_spark.evaluation.mixing import ERRORS_OF_A_PICK, find_weights, is_above
 from hcf_spark.evaluation.model_result import REGIMES
 from hcf_spark.evaluation.search import SearchCandidate, best_by_regime, run_study
 from hcf_spark.models.base import Model, Settings
@@ -38,7 +38,7 @@ which the own model is kept whatever the rivals do."""
 
 _FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity", "text_knn")}
 _ERRORS_OF_A_PART = 1.0
-_ERRORS_OF_THE_GUARD, _ERRORS_OF_A_PICK = 1.0, 2.0
+_ERRORS_OF_THE_GUARD = 1.0
 _LEAST_SHARE, _MOST_SHARE = 0.15, 2.0
 
 _RIDGE_SPACE = {"text_strength": FloatDistribution(0.1, 1000, log=True), "offset": FloatDistribution(0, 1)}
@@ -183,12 +183,12 @@ class FusedCandidate:
         if GUARD in self._left_out:
             return own
         errors = dict.fromkeys(_FIRST_STEPS[regime], _ERRORS_OF_THE_GUARD)
-        errors.setdefault(_hardest(found, regime), _ERRORS_OF_A_PICK)
+        errors.setdefault(_hardest(found, regime), ERRORS_OF_A_PICK)
         steps = []
         for name in errors:
             choice = {"model": name, **best[name][regime]}
             steps.append(_Step(_Part(choice, self._fit_part(inner, choice, search.seed)), errors[name]))
-        return _climb([*steps, _Step(own, _ERRORS_OF_A_PICK)], holdout, search.cutoff)
+        return _climb([*steps, _Step(own, ERRORS_OF_A_PICK)], holdout, search.cutoff)
 
     def _fit_part(self, train: Companies, choice: Settings, seed: int) -> Model:
         settings = {key: value for key, value in choice.items() if key not in ("model", "weight")}

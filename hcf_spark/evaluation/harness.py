@@ -14,10 +14,11 @@ from hcf_spark.evaluation.blocks import ScoredHoldout
 from hcf_spark.evaluation.calibration import calibrate
 from hcf_spark.evaluation.candidate import Candidate, Search, SettingsByRegime, Trial
 from hcf_spark.evaluation.companies_for_products import evaluate_companies
-from hcf_spark.evaluation.comparison import best_baseline
+from hcf_spark.evaluation.comparison import GUARDED, best_baseline
 from hcf_spark.evaluation.evaluate import evaluate, mean_ndcg, ndcg_and_threshold
 from hcf_spark.evaluation.evidence import gather_evidence
 from hcf_spark.evaluation.exposure import exposure_at_k
+from hcf_spark.evaluation.mixing import ERRORS_OF_A_PICK, is_above
 from hcf_spark.evaluation.model_result import REGIMES, ModelResult
 from hcf_spark.evaluation.probe import probe
 from hcf_spark.evaluation.reliability import measure_reliability
@@ -59,7 +60,8 @@ class HarnessResult:
 
     Attributes:
         models: result by model name, in the candidates' order, the champion's last if it is made of two.
-        winners: regime to the model of the highest validation NDCG.
+        winners: regime to the model that validation chooses: that of the highest NDCG, or ``fused`` if that one's gain
+            over it is not above two standard errors.
         leaders_on_test: regime to the model of the highest test NDCG; to be named in a report, never to choose by.
         baselines: regime to the simple candidate of the highest validation NDCG; None if no candidate is simple.
         evidence: by model name, the intervals of its test figures (``interval``), of how far they are from those of the
@@ -113,17 +115,25 @@ def run_harness(
     judge = partial(_judge, inner=inner, validation=validation, full=full, test=test, search=search)
     models: dict[str, ModelResult] = {}
     leaders: dict[str, Fitted] = {}
+    guarded = None
     bar = tqdm(candidates, disable=None if progress else True)
     for candidate in bar:
         bar.set_description(candidate.name)
         fitted = _fit(candidate, inner, validation, full, search)
         result = models[fitted.name] = judge(fitted)
         leaders = _find_leaders(leaders, fitted, models)
+        if fitted.name == GUARDED:
+            guarded = fitted
         logger.info(
             "%s: validation NDCG@%d warm %.4f, cold %.4f; %d trials in %.1f s, fit in %.1f s",
             *(candidate.name, search.cutoff, result.validation["warm"], result.validation["cold"]),
             *(len(fitted.trials), fitted.tune_seconds, fitted.fit_seconds),
         )
+    if guarded is not None:
+        leaders = {
+            regime: leader if _is_surely_better(models[leader.name], models[GUARDED], regime) else guarded
+            for regime, leader in leaders.items()
+        }
     if models[leaders["warm"].name].validation["cold"] == models[leaders["cold"].name].validation["cold"]:
         leaders["cold"] = leaders["warm"]
     champion = leaders["warm"]
@@ -190,10 +200,10 @@ def _judge(
     fitted: Fitted, inner: Companies, validation: Regimes, full: Companies, test: Regimes, search: Search
 ) -> ModelResult:
     cutoff = search.cutoff
-    on_validation, on_test, by_vectors, companies, exposure, slices, calibration = {}, {}, {}, {}, {}, {}, {}
+    validation_ndcg, on_test, by_vectors, companies, exposure, slices, calibration = {}, {}, {}, {}, {}, {}, {}
     for regime in REGIMES:
         holdout = getattr(test, regime)
-        on_validation[regime], threshold = ndcg_and_threshold(fitted.inner, getattr(validation, regime), cutoff)
+        validation_ndcg[regime], threshold = ndcg_and_threshold(fitted.inner, getattr(validation, regime), cutoff)
         raw = ScoredHoldout.of(fitted.full.model, holdout)
         scored = raw.map(fitted.full.probabilities)
         on_test[regime] = evaluate(scored, cutoff, threshold)
@@ -212,7 +222,7 @@ def _judge(
         exposure=exposure,
         slices=slices,
         calibration=calibration,
-        validation=on_validation,
+        validation_ndcg=validation_ndcg,
         settings=fitted.settings,
         trials=fitted.trials,
         tune_seconds=fitted.tune_seconds,
@@ -232,6 +242,10 @@ def _find_leaders(leaders: dict[str, Fitted], fitted: Fitted, models: dict[str, 
     if is_pair and min(gains.values()) >= 0:
         return dict.fromkeys(REGIMES, fitted)
     return {regime: fitted if gains[regime] > 0 else leaders[regime] for regime in REGIMES}
+
+
+def _is_surely_better(model: ModelResult, other: ModelResult, regime: str) -> bool:
+    return is_above(model.validation_ndcg[regime], other.validation_ndcg[regime], ERRORS_OF_A_PICK)
 
 
 def _leader_on_test(models: dict[str, ModelResult], regime: str, cutoff: int) -> str:

@@ -10,6 +10,9 @@ from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Holdout
 from hcf_spark.models.ranking import top_k
 
+ERRORS_OF_A_PICK = 2.0
+"""Standard errors that a gain has to exceed where what gains was picked by the same companies."""
+
 _JUDGED = 4000
 
 

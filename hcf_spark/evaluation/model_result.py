@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from hcf_spark.evaluation.candidate import SettingsByRegime, Trial
 from hcf_spark.evaluation.companies_for_products import ProductMetrics
 from hcf_spark.evaluation.evaluate import Metrics
@@ -27,7 +29,8 @@ class ModelResult:
         exposure: what it shows to the test companies of each regime, taken together.
         slices: its test figures by regime, kind of slice (``slice_ranking``, ``slice_told_products``) and slice.
         calibration: how far its probabilities can be trusted, by regime (``measure_reliability``).
-        validation: NDCG@K per regime of the model fitted on the inner companies; what winners are chosen by.
+        validation_ndcg: NDCG@K of the validation companies, (B,) float64 by regime, of the model fitted on the inner
+            companies; what winners are chosen by.
         settings: the chosen ones, by regime.
         trials: all that was tried on validation.
         tune_seconds: spent on trials and calibration.
@@ -43,11 +46,16 @@ class ModelResult:
     exposure: dict[str, dict[str, float]]
     slices: dict[str, dict[str, Slices]]
     calibration: dict[str, dict[str, Any]]
-    validation: dict[str, float]
+    validation_ndcg: dict[str, np.ndarray]
     settings: SettingsByRegime
     trials: Sequence[Trial]
     tune_seconds: float
     fit_seconds: float
+
+    @property
+    def validation(self) -> dict[str, float]:
+        """The means of ``validation_ndcg``."""
+        return {regime: float(ndcg.mean()) for regime, ndcg in self.validation_ndcg.items()}
 
     def row(self) -> dict[str, Any]:
         """All of it but the figures per company, as plain values."""

@@ -126,7 +126,7 @@ class ReportData:
             "calibration": {...}, "trials": [...], "tune_seconds": s, "fit_seconds": s, "settings": {...}, ...}``, each
             of which may be missing.
         champion: name of the model chosen for use, which the gate may keep out; None: there is none.
-        winners_validation: regime to the name of the model with the highest NDCG@K on validation.
+        winners_validation: regime to the name of the model that validation chose.
         winners_test: regime to the name of the model with the highest NDCG@K on test.
         model_descriptions: model name to one sentence.
         steps: step, companies, products, interactions, density: before the filter, and after each of its steps.

@@ -33,13 +33,13 @@ def gain(found: Mapping[str, Any]) -> str:
 
 
 def winner_sentence(models: Rows, winner: str, regime: str, cutoff: int) -> str | None:
-    """How sure the winner by validation is on test; None where no interval is known."""
+    """How sure the model that validation chose is on test; None where no interval is known."""
     row, key = models.get(winner, {}), f"ndcg_at_{cutoff}"
     own = row.get("interval", {}).get(regime, {}).get(key)
     if own is None or not is_number(row[regime].get(key)):
         return None
     start = (
-        f"{winner}, the winner by validation, has NDCG@{cutoff} {metric(row[regime][key])} on test "
+        f"{winner}, chosen by validation, has NDCG@{cutoff} {metric(row[regime][key])} on test "
         f"({metric(own['low'])} to {metric(own['high'])})"
     )
     if row["over_baseline"][regime]["baseline"] == winner:

@@ -18,19 +18,19 @@ class Result:
     Attributes:
         regime: warm or cold.
         best_on_test: name of a model.
-        best_on_validation: name of a model.
+        chosen: name of the model that validation chose.
         ndcg: on test, of the best there.
         recall: on test, of the best there.
-        behind: NDCG on test of the champion, the best on validation and popularity, if not level with the best.
-        validation_was_wrong: the best on validation is not level with the best on test.
-        evidence: how sure the best on validation is, with intervals.
+        behind: NDCG on test of the champion, the chosen one and popularity, if not level with the best.
+        validation_was_wrong: the chosen one is not level with the best on test.
+        evidence: how sure the chosen one is, with intervals.
         against_baseline: how far the best on test is from the baseline, where validation was wrong.
         champion_is_first: the champion is the best on test, or level with it, as a champion made of two models can be.
     """
 
     regime: Regime
     best_on_test: str
-    best_on_validation: str | None
+    chosen: str | None
     ndcg: float | None
     recall: float | None
     behind: dict[str, float | None]
@@ -75,7 +75,7 @@ def _result(data: ReportData, regime: Regime) -> Result:
     return Result(
         regime=regime,
         best_on_test=best,
-        best_on_validation=chosen,
+        chosen=chosen,
         ndcg=ndcg,
         recall=_value(data, best, regime, "recall"),
         behind={name: _value(data, name, regime, "ndcg") for name in named if not is_level(name)},

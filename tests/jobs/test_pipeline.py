@@ -101,8 +101,8 @@ def test_the_end_of_the_run_is_a_table_and_where_things_are(printed, metrics, co
     assert [line.split()[0] for line in table[1:]] == list(metrics["models"])
     assert [line.split()[0] for line in table if line.endswith("<- champion")] == [metrics["champion"]]
     winners = metrics["winners"]["validation"]
-    assert warm.startswith(f"warm: {winners['warm']}, the winner by validation")
-    assert cold.startswith(f"cold: {winners['cold']}, the winner by validation")
+    assert warm.startswith(f"warm: {winners['warm']}, chosen by validation")
+    assert cold.startswith(f"cold: {winners['cold']}, chosen by validation")
     assert Path(report.removeprefix("report:").strip()).read_text() != ""
     assert (Path(tables.removeprefix("tables:").split(" and ")[0].strip()) / "_delta_log").is_dir()
     assert f"sqlite:///{config.output}/mlflow.db" in store

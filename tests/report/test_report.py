@@ -251,14 +251,11 @@ def test_headline_says_when_validation_pointed_elsewhere(full):
     )
     assert "The champion is first on the test set for cold companies, not for warm ones." in text
     assert (
-        "ease is first on the test set, with NDCG@20 0.4500 and Recall@20 0.6500. Validation pointed elsewhere: there, "
-        "hcf was first, so the winner on validation is not the best on test. For comparison, NDCG@20 is 0.4000 for hcf "
+        "ease is first on the test set, with NDCG@20 0.4500 and Recall@20 0.6500. On validation "
+        "hcf was chosen, which is not the best on test. For comparison, NDCG@20 is 0.4000 for hcf "
         "and 0.3000 for popularity."
     ) in text
-    assert (
-        "hcf is first on the test set, with NDCG@20 0.3500 and Recall@20 0.5500. It was first on validation, too."
-        in text
-    )
+    assert "hcf is first on the test set, with NDCG@20 0.3500 and Recall@20 0.5500. Validation chose it, too." in text
 
 
 CHECKS = [

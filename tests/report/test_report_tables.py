@@ -103,7 +103,7 @@ def test_details_show_other_cutoffs_what_is_shown_and_slices():
 
 def test_a_winner_is_named_with_its_intervals():
     assert winner_sentence(MODELS, "fused", "warm", 20) == (
-        "fused, the winner by validation, has NDCG@20 0.6000 on test (0.5000 to 0.7000); against ease, the simple "
+        "fused, chosen by validation, has NDCG@20 0.6000 on test (0.5000 to 0.7000); against ease, the simple "
         "method that was best on validation: +0.1000 (+0.0500 to +0.1500)."
     )
     assert winner_sentence(MODELS, "ease", "warm", 20).endswith(
@@ -116,7 +116,7 @@ def test_a_winner_is_named_with_its_intervals():
 def test_the_page_says_what_may_be_chance():
     data = make_data(models=MODELS, winners_validation={"warm": "hcf"}, winners_test={"warm": "fused"}, **NO_CHARTS)
     sections = Page(render_report(data)).sections
-    assert "hcf, the winner by validation, has NDCG@20 0.5100 on test (0.4100 to 0.6100)" in sections["result"]
+    assert "hcf, chosen by validation, has NDCG@20 0.5100 on test (0.4100 to 0.6100)" in sections["result"]
     assert "no difference (-0.0100 to +0.0300)" in sections["result"]
     assert "“No difference” means that the interval holds 0" in sections["models"]
     assert "28% more precision" not in sections["models"]
