@@ -18,7 +18,7 @@ from hcf_spark.config import Config
 from hcf_spark.evaluation.candidate import Candidate, Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.evaluate import company_ndcg
-from hcf_spark.evaluation.fused import GUARD, IALS, OFFSET, PARTS, FusedCandidate
+from hcf_spark.evaluation.fused import GUARD, IALS, OFFSET, PARTS, PRIOR, FusedCandidate
 from hcf_spark.evaluation.harness import REGIMES
 from hcf_spark.experiment import load_snapshot, make_candidates, prepare_snapshot
 from hcf_spark.models.text_dae import TextDae
@@ -28,7 +28,7 @@ from hcf_spark.spark.tables import Tables
 from hcf_spark.train.snapshot import Snapshot
 from jobs import load_tables
 
-LEFT_OUT = (*dict.fromkeys([*PARTS["warm"][1:], *PARTS["cold"]]), IALS, OFFSET)
+LEFT_OUT = (*dict.fromkeys([*PARTS["warm"][1:], *PARTS["cold"]]), IALS, OFFSET, PRIOR)
 
 
 def run(config: Config, seeds: int) -> Iterator[dict[str, dict[str, Any]]]:

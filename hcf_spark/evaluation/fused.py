@@ -1,7 +1,7 @@
 """The fused model as a candidate: built on what the rivals found, and held to being better than the hardest of them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 
 import numpy as np
@@ -10,14 +10,16 @@ from optuna.distributions import FloatDistribution
 from hcf_spark.evaluation.candidate import Candidate, Choice, Search, SettingsByRegime, Trial
 from hcf_spark.evaluation.closed_form import REMEMBERED_NEIGHBOURS
 from hcf_spark.evaluation.evaluate import company_ndcg, mean_ndcg
+from hcf_spark.evaluation.folds import cold_folds
 from hcf_spark.evaluation.mixing import ERRORS_OF_A_PICK, find_weights, is_above
 from hcf_spark.evaluation.model_result import REGIMES
+from hcf_spark.evaluation.prior import find_prior
 from hcf_spark.evaluation.search import SearchCandidate, best_by_regime, run_study
 from hcf_spark.models.base import Model, Settings
 from hcf_spark.models.companies import Companies, Holdout, Regimes
 from hcf_spark.models.ease_text import EaseText
 from hcf_spark.models.ease_text_ials import EaseTextIals
-from hcf_spark.models.fused import Fused
+from hcf_spark.models.fused import NO_PRIOR, Fused, Prior
 from hcf_spark.models.hybrid_knn import HybridKnn
 from hcf_spark.models.mixture import Mixture
 from hcf_spark.models.neighbour_ridge import Neighbourhood, NeighbourRidge, NeighbourRidgeStatistics
@@ -32,13 +34,14 @@ BASES = {"warm": (EaseTextIals.name,), "cold": (NeighbourRidge.name, TextKnnWord
 """What the own model of a regime may start from; the rest of them is added first."""
 PARTS = {"warm": (*BASES["warm"], HybridKnn.name, NETWORK), "cold": (*BASES["cold"], NETWORK)}
 """What it may be made of, in the order in which it is added."""
-IALS, OFFSET, GUARD = "ials", "offset", "guard"
-"""What else may be left out: iALS beside EASE with text; the neighbours' profile in the ridge; the guard, without
-which the own model is kept whatever the rivals do."""
+IALS, OFFSET, PRIOR, GUARD = "ials", "offset", "prior", "guard"
+"""What else may be left out: iALS beside EASE with text; the neighbours' profile in the ridge; the cold score as prior
+of the warm one; the guard, without which the own model is kept whatever the rivals do."""
 
 _FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity", "text_knn")}
-_ERRORS_OF_A_PART = 1.0
-_ERRORS_OF_THE_GUARD = 1.0
+_ERRORS = 1.0
+_ERRORS_OF_A_PICK = {"warm": ERRORS_OF_A_PICK, "cold": _ERRORS}
+"""Cold, most companies that judge took no part in picking."""
 _LEAST_SHARE, _MOST_SHARE = 0.15, 2.0
 
 _RIDGE_SPACE = {"text_strength": FloatDistribution(0.1, 1000, log=True), "offset": FloatDistribution(0, 1)}
@@ -52,34 +55,29 @@ class _Part:
     model: Model
 
 
-@dataclass(frozen=True)
-class _Step:
-    """A model that the guard may climb to, and by how many standard errors it has to be better than the one before."""
-
-    part: _Part
-    errors: float
-
-
 class FusedCandidate:
     """In each regime the best simple model, and what others see besides, held to being better than any rival.
 
     Warm, the base is EASE with text and iALS; cold, neighbours by words, or a ridge on text and text neighbours, as
     validation says. The other parts, with the settings that they did best with alone, are added one after the other,
     each by a weight that validation chooses (0 unless it helps by more than a standard error): forward selection of an
-    ensemble (Caruana et al. 2004) of few and unlike models. A rival's trials go to these weights; cold, half of them to
-    the ridge.
+    ensemble (Caruana et al. 2004) of few and unlike models. Half of a rival's trials go to these weights; of the others
+    the cold ones to the ridge, the warm ones to the prior: the cold score counts beside the warm one, less the more
+    products are known (``evaluation/prior.py``).
 
     The guard climbs in each regime from popularity to the rival that is the hardest as a rule (EASE with text and iALS
     when warm, the text's neighbours when cold), to the hardest on these data, and on to the own model, each step only
-    if its paired gain in validation NDCG@K is above one standard error, or two where something was picked by the same
-    companies, as the hardest rival and the own model's weights are. What is below any of the steps before is not taken.
+    if its paired gain in validation NDCG@K is above one standard error, or, when warm, two where something was picked
+    by the same companies, as the hardest rival and the own model's weights are. What is below any of the steps before
+    is not taken. Cold, validation is made larger by companies of the training set that are held out in turn.
 
     Args:
         rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text``,
             ``ease_text_ials`` and, but for the network and the ridge, those in ``PARTS`` are among them.
         network: gives ``text_dae``.
         vector_size: numbers in a company vector, if there are as many products.
-        left_out: of ``PARTS``, ``IALS``, ``OFFSET`` and ``GUARD``, for an ablation; a base has to stay in each regime.
+        left_out: of ``PARTS``, ``IALS``, ``OFFSET``, ``PRIOR`` and ``GUARD``, for an ablation; a base has to stay in
+            each regime.
     """
 
     name = "fused"
@@ -103,6 +101,7 @@ class FusedCandidate:
         network = None
         if NETWORK not in self._left_out:
             network = self._candidates[NETWORK].tune(inner, validation, search)
+        half = search.trials // 2
         kept, tried = {}, {"warm": [], "cold": [(trial.settings, trial.cold) for trial in ridge_trials]}
         for regime, names in PARTS.items():
             holdout = getattr(validation, regime)
@@ -117,20 +116,30 @@ class FusedCandidate:
                 else:
                     parts[name] = self._fit_best(name, regime, best, inner, search.seed)
             bases = [name for name in BASES[regime] if name in parts]
-            own, added = self._mix(parts, bases, holdout, search.cutoff, search.trials - len(tried[regime]))
+            own, added = self._mix(parts, bases, holdout, search.cutoff, search.trials - half)
             tried[regime] += added
             kept[regime] = self._guard(regime, own, found, best, inner, holdout, search)
         settings = {regime: part.choice for regime, part in kept.items()}
-        model = self._join({regime: part.model for regime, part in kept.items()}, inner, search.seed)
+        prior = NO_PRIOR
+        if PRIOR not in self._left_out:
+            parts = (kept[regime].model for regime in REGIMES)
+            prior, priors = find_prior(
+                *parts, validation, search.cutoff, search.seed, search.trials - len(tried["warm"])
+            )
+            tried["warm"] += [({"prior": asdict(each)}, ndcg) for each, ndcg in priors]
+        if prior != NO_PRIOR:
+            settings["warm"] = {**settings["warm"], "prior": asdict(prior)}
+        model = self._join({regime: part.model for regime, part in kept.items()}, prior, inner, search.seed)
         return Choice(settings, model, _pair_trials(tried))
 
     def fit(self, full: Companies, settings: SettingsByRegime, seed: int) -> Model:
         """The model of these parts, fitted on all training companies."""
         parts = {regime: self._fit_part(full, settings[regime], seed) for regime in REGIMES}
-        return self._join(parts, full, seed)
+        prior = settings["warm"].get("prior")
+        return self._join(parts, Prior(**prior) if prior else NO_PRIOR, full, seed)
 
-    def _join(self, parts: Mapping[str, Model], train: Companies, seed: int) -> Fused:
-        return Fused.of_parts(**parts, train=train, vector_size=self._vector_size, seed=seed)
+    def _join(self, parts: Mapping[str, Model], prior: Prior, train: Companies, seed: int) -> Fused:
+        return Fused.of_parts(**parts, prior=prior, train=train, vector_size=self._vector_size, seed=seed)
 
     def _fit_best(
         self, name: str, regime: str, best: Mapping[str, SettingsByRegime], inner: Companies, seed: int
@@ -168,7 +177,7 @@ class FusedCandidate:
         others = {name: part.model for name, part in parts.items() if name != base}
         shares = np.geomspace(_LEAST_SHARE, _MOST_SHARE, trials // max(1, len(others))).tolist()
         others = others if shares else {}
-        found, tried = find_weights(parts[base].model, others, holdout, cutoff, shares, _ERRORS_OF_A_PART)
+        found, tried = find_weights(parts[base].model, others, holdout, cutoff, shares, _ERRORS)
         weights = {base: 1.0, **{name: weight for name, weight in found.items() if weight}}
         chosen = {parts[name].choice["model"]: {"weight": weights[name], **parts[name].choice} for name in weights}
         choice = {"model": OWN, "parts": chosen}
@@ -182,16 +191,35 @@ class FusedCandidate:
         """The last step that the guard climbs to."""
         if GUARD in self._left_out:
             return own
-        errors = dict.fromkeys(_FIRST_STEPS[regime], _ERRORS_OF_THE_GUARD)
-        errors.setdefault(_hardest(found, regime), ERRORS_OF_A_PICK)
-        steps = []
-        for name in errors:
+        names = [*_FIRST_STEPS[regime], *(_differ_when_cold(found) if regime == "cold" else [_hardest(found, regime)])]
+        parts = {}
+        for name in dict.fromkeys(names):
             choice = {"model": name, **best[name][regime]}
-            steps.append(_Step(_Part(choice, self._fit_part(inner, choice, search.seed)), errors[name]))
-        return _climb([*steps, _Step(own, ERRORS_OF_A_PICK)], holdout, search.cutoff)
+            parts[name] = _Part(choice, self._fit_part(inner, choice, search.seed))
+        parts[OWN] = own
+        ndcg = {name: company_ndcg(part.model, holdout, search.cutoff) for name, part in parts.items()}
+        if regime == "cold":
+            more = self._judge_on_folds({name: part.choice for name, part in parts.items()}, inner, search)
+            ndcg = {name: np.concatenate([ndcg[name], more[name]]) for name in parts}
+        errors = dict.fromkeys(_FIRST_STEPS[regime], _ERRORS)
+        hardest = max((name for name in parts if name != OWN), key=lambda name: ndcg[name].mean())
+        errors.setdefault(hardest, _ERRORS_OF_A_PICK[regime])
+        errors[OWN] = _ERRORS_OF_A_PICK[regime]
+        return parts[_climb(ndcg, errors)]
+
+    def _judge_on_folds(
+        self, choices: Mapping[str, Settings], inner: Companies, search: Search
+    ) -> dict[str, np.ndarray]:
+        """NDCG@K of newcomers that nothing was tuned by; without the network, which is not trained again for them."""
+        ndcg = {name: [] for name in choices}
+        for train, newcomers in cold_folds(inner, search.seed):
+            for name, choice in choices.items():
+                model = self._fit_part(train, _without_network(choice), search.seed)
+                ndcg[name].append(company_ndcg(model, newcomers, search.cutoff))
+        return {name: np.concatenate(found) if found else np.zeros(0) for name, found in ndcg.items()}
 
     def _fit_part(self, train: Companies, choice: Settings, seed: int) -> Model:
-        settings = {key: value for key, value in choice.items() if key not in ("model", "weight")}
+        settings = {key: value for key, value in choice.items() if key not in ("model", "weight", "prior")}
         if choice["model"] == OWN:
             parts = settings["parts"].values()
             models = tuple(self._fit_part(train, part, seed) for part in parts)
@@ -206,15 +234,34 @@ def _hardest(found: Mapping[str, Sequence[Trial]], regime: str) -> str:
     return max(found, key=lambda name: max(getattr(trial, regime) for trial in found[name]))
 
 
-def _climb(steps: Sequence[_Step], holdout: Holdout, cutoff: int) -> _Part:
-    """The last of the steps that is better than the one kept before it and not below any."""
-    kept, best = steps[0].part, company_ndcg(steps[0].part.model, holdout, cutoff)
-    highest = best.mean()
-    for step in steps[1:]:
-        ndcg = company_ndcg(step.part.model, holdout, cutoff)
-        if is_above(ndcg, best, step.errors) and ndcg.mean() >= highest:
-            kept, best = step.part, ndcg
-        highest = max(highest, ndcg.mean())
+def _differ_when_cold(found: Mapping[str, Sequence[Trial]]) -> list[str]:
+    """One rival of those that do the same for newcomers: to what does not know the text all look alike."""
+    first: dict[float, str] = {}
+    for name, trials in found.items():
+        first.setdefault(max(trial.cold for trial in trials), name)
+    return list(first.values())
+
+
+def _without_network(choice: Settings) -> Settings:
+    if choice["model"] != OWN:
+        return choice
+    return {**choice, "parts": {name: part for name, part in choice["parts"].items() if name != NETWORK}}
+
+
+def _climb(ndcg: Mapping[str, np.ndarray], errors: Mapping[str, float]) -> str:
+    """The last of the steps that is better than the one kept before it, by more than so many errors, and not below any.
+
+    Args:
+        ndcg: NDCG@K of the same companies, (B,) by step.
+        errors: step to standard errors, in the order of the steps; all but the first have to exceed them.
+    """
+    kept, *others = errors
+    highest = ndcg[kept].mean()
+    for step in others:
+        mean = ndcg[step].mean()
+        if is_above(ndcg[step], ndcg[kept], errors[step]) and mean >= highest:
+            kept = step
+        highest = max(highest, mean)
     return kept
 
 

@@ -40,9 +40,13 @@ class ByRegime:
         """(B, P) float32, each row from the model of its regime."""
         scores = np.empty(companies.known.shape, np.float32)
         is_warm = (companies.known.getnnz(axis=1) > 0) & (self.warm.folds_in | (companies.index >= 0))
-        for model, rows in ((self.warm, np.flatnonzero(is_warm)), (self.cold, np.flatnonzero(~is_warm))):
-            scores[rows] = model.score(companies.take(rows))
+        for score, rows in ((self.score_known, np.flatnonzero(is_warm)), (self.cold.score, np.flatnonzero(~is_warm))):
+            scores[rows] = score(companies.take(rows))
         return scores
+
+    def score_known(self, companies: Companies) -> np.ndarray:
+        """(B, P) float32, of companies with known products."""
+        return self.warm.score(companies)
 
     def embed(self, companies: Companies) -> np.ndarray:
         """(B, d) float32, the vectors of both parts side by side, each at length 1."""

@@ -47,6 +47,11 @@ class Companies:
         return replace(self, text=text.astype(np.float32, copy=False))
 
 
+def told_nothing(companies: Companies) -> Companies:
+    """The same companies without their products."""
+    return replace(companies, known=sp.csr_matrix(companies.known.shape, dtype=np.float32))
+
+
 def unknown_companies(count: int, text_dimension: int, n_products: int) -> Companies:
     """Companies of which nothing is known: no text, no product, not seen in training."""
     known = sp.csr_matrix((count, n_products), dtype=np.float32)

@@ -1,8 +1,8 @@
 """The fused model: text, neighbours and known products of any company, seen or not, in one vector and one score."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, Self
 
 import numpy as np
@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from hcf_spark.models.base import Model
 from hcf_spark.models.by_regime import ByRegime
-from hcf_spark.models.companies import Companies
+from hcf_spark.models.companies import Companies, told_nothing
 from hcf_spark.models.parts import unpack_part
 from hcf_spark.models.score_axes import score_axes
 
@@ -18,38 +18,64 @@ _AXES_COMPANIES = 3000
 
 
 @dataclass(frozen=True)
+class Prior:
+    """How much the cold score counts beside the warm one: weight / n^decay for a company with n known products."""
+
+    weight: float
+    decay: float
+
+    def of(self, counts: np.ndarray) -> np.ndarray:
+        """(B, 1) float32 from the (B,) numbers of known products."""
+        return (self.weight / np.maximum(counts, 1.0) ** self.decay).astype(np.float32)[:, None]
+
+
+NO_PRIOR = Prior(0.0, 1.0)
+
+
+@dataclass(frozen=True)
 class Fused(ByRegime):
-    """Companies with known products are scored by ``warm``, those without by ``cold``; both know the text.
+    """Companies without known products are scored by ``cold``, those with by ``warm`` + ``prior`` of ``cold``.
 
     Attributes:
-        warm, cold: the parts.
+        warm, cold: the parts; both know the text.
+        prior: what a company is thought to use before its products are known counts less the more are.
         make_axes: gives V, (P, d) float32, the product vectors; d is the vector size asked for, or P if that is less.
     """
 
     name: ClassVar[str] = "fused"
+    prior: Prior
     make_axes: Callable[[], np.ndarray]
 
     @classmethod
-    def of_parts(cls, warm: Model, cold: Model, train: Companies, vector_size: int, seed: int) -> Self:
+    def of_parts(cls, warm: Model, cold: Model, prior: Prior, train: Companies, vector_size: int, seed: int) -> Self:
         """The model of two fitted parts; V is worked out from the scores of ``train`` when first asked for."""
-        return cls(warm, cold, cache(partial(_axes, warm, cold, train, vector_size, seed)))
+        model = cls(warm, cold, prior, cache(lambda: _axes(model, train, vector_size, seed)))
+        return model
+
+    def score_known(self, companies: Companies) -> np.ndarray:
+        """(B, P) float32, of companies with known products."""
+        scores = self.warm.score(companies)
+        if self.prior.weight:
+            scores = scores + self.prior.of(companies.known.getnnz(axis=1)) * self.cold.score(told_nothing(companies))
+        return scores
 
     def embed(self, companies: Companies) -> np.ndarray:
         """(B, d) float32 company vectors u = V's; u . V_j is nearly the score of product j."""
         return self.score(companies) @ self.make_axes()
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"axes": self.make_axes(), **super().arrays()}
+        prior = np.array([self.prior.weight, self.prior.decay])
+        return {"axes": self.make_axes(), "prior": prior, **super().arrays()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        return cls(unpack_part(arrays, "warm"), unpack_part(arrays, "cold"), lambda: arrays["axes"])
+        parts = (unpack_part(arrays, "warm"), unpack_part(arrays, "cold"))
+        return cls(*parts, Prior(*arrays["prior"].tolist()), lambda: arrays["axes"])
 
 
-def _axes(warm: Model, cold: Model, train: Companies, size: int, seed: int) -> np.ndarray:
+def _axes(model: Fused, train: Companies, size: int, seed: int) -> np.ndarray:
     """Top right singular directions of the scores that companies get with and without their products."""
     random = np.random.default_rng(seed)
     drawn = train.take(np.sort(random.permutation(len(train))[:_AXES_COMPANIES]))
-    unknown = replace(drawn, known=sp.csr_matrix(drawn.known.shape, dtype=np.float32))
-    scores = np.vstack([warm.score(drawn), cold.score(unknown)])
+    scores = np.vstack([model.score(drawn), model.score(told_nothing(drawn))])
     return score_axes([(scores, sp.identity(scores.shape[1], np.float32, "csr"))], seed, size)

@@ -9,8 +9,8 @@ from worlds import checkerboard, random_world, telling_world
 
 from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
-from hcf_spark.evaluation.evaluate import company_ndcg, mean_ndcg
-from hcf_spark.evaluation.fused import OWN, FusedCandidate
+from hcf_spark.evaluation.evaluate import company_ndcg
+from hcf_spark.evaluation.fused import OWN, FusedCandidate, _climb
 from hcf_spark.evaluation.mixing import is_above
 from hcf_spark.evaluation.model_result import REGIMES
 from hcf_spark.evaluation.search import SearchCandidate
@@ -51,11 +51,27 @@ def own(train, left_out=()):
     return choice
 
 
-def test_where_nothing_can_be_learnt_popularity_is_kept(choice, world):
+@pytest.mark.parametrize(("regime", "seed"), [("warm", 0), ("cold", 1)])
+def test_where_nothing_can_be_learnt_popularity_is_kept(candidate, regime, seed):
     """Companies of the random world have no structure but popularity; chance makes other rivals better by a hair."""
-    assert choice.settings == {"warm": {"model": "popularity"}, "cold": {"model": "popularity"}}
-    popularity = RIVALS["popularity"].fit(world[0], {"warm": {}, "cold": {}}, 0)
-    assert mean_ndcg(choice.model, world[1].cold, 5) == mean_ndcg(popularity, world[1].cold, 5)
+    world = random_world(seed)
+    choice = candidate.tune(*world, SEARCH)
+    assert choice.settings[regime]["model"] == "popularity"
+
+
+@pytest.mark.parametrize(("gain", "errors", "kept"), [(1.5, 1.0, "b"), (1.5, 2.0, "a"), (2.5, 2.0, "b")])
+def test_a_step_has_to_gain_more_than_its_standard_errors(gain, errors, kept):
+    """The gains have mean g and standard deviation 1 over 400 companies: 0.05 is one standard error of the mean."""
+    gains = np.tile([-1.0, 1.0], 200) + 0.05 * gain
+    assert _climb({"a": np.zeros(400), "b": gains}, {"a": 1.0, "b": errors}) == kept
+
+
+def test_a_step_below_one_that_was_not_taken_is_not_taken_either():
+    """b is above a by too little to be taken, c surely above a, but below b."""
+    noise = np.tile([-1.0, 1.0], 200)
+    ndcg = {"a": np.zeros(400), "b": noise + 0.09, "c": np.full(400, 0.08)}
+    assert _climb(ndcg, {"a": 1.0, "b": 2.0, "c": 1.0}) == "a"
+    assert _climb(ndcg, {"a": 1.0, "c": 1.0}) == "c"
 
 
 def test_no_rival_is_clearly_better(candidate):
@@ -79,7 +95,7 @@ def test_a_rival_that_is_clearly_better_is_kept():
     train, holdouts = telling_world(0)
     unreachable = SearchCandidate("unreachable", lambda train, seed: lambda: Oracle(holdouts.warm), {}, {})
     choice = FusedCandidate({**RIVALS, "unreachable": unreachable}, NETWORK, 256).tune(train, holdouts, SEARCH)
-    assert choice.settings["warm"] == {"model": "unreachable"}
+    assert choice.settings["warm"]["model"] == "unreachable"
     assert choice.settings["cold"]["model"] != "unreachable"
 
 
@@ -111,19 +127,21 @@ def test_own_parts_find_what_is_withheld():
 
 
 def test_what_is_left_out_has_no_part(monkeypatch):
-    monkeypatch.setattr("hcf_spark.evaluation.fused._ERRORS_OF_A_PART", -10.0)
+    monkeypatch.setattr("hcf_spark.evaluation.fused._ERRORS", -10.0)
     whole = own(telling_world(0)).settings
     assert list(whole["warm"]["parts"]) == ["ease_text_ials", "hybrid_knn", "text_dae"]
     assert set(whole["cold"]["parts"]) == {"neighbour_ridge", "text_knn_words", "text_dae"}
     assert whole["cold"]["parts"]["neighbour_ridge"]["own"]["offset"] > 0
-    settings = own(telling_world(0), ["ials", "offset", "hybrid_knn", "text_knn_words"]).settings
+    assert whole["warm"]["prior"]["weight"] > 0
+    settings = own(telling_world(0), ["ials", "offset", "prior", "hybrid_knn", "text_knn_words"]).settings
+    assert "prior" not in settings["warm"]
     assert list(settings["warm"]["parts"]) == ["ease_text", "text_dae"]
     assert list(settings["cold"]["parts"]) == ["neighbour_ridge", "text_dae"]
     assert settings["cold"]["parts"]["neighbour_ridge"]["own"]["offset"] == 0
 
 
 def test_fitted_again_on_the_same_companies_it_is_the_same_model(candidate, monkeypatch):
-    monkeypatch.setattr("hcf_spark.evaluation.fused._ERRORS_OF_A_PART", -10.0)
+    monkeypatch.setattr("hcf_spark.evaluation.fused._ERRORS", -10.0)
     train, holdouts = telling_world(0)
     choice = own((train, holdouts))
     weights = [part["weight"] for part in choice.settings["warm"]["parts"].values()]
@@ -135,7 +153,7 @@ def test_fitted_again_on_the_same_companies_it_is_the_same_model(candidate, monk
 
 
 def test_a_rival_to_which_nothing_is_added_goes_by_its_own_name(candidate, monkeypatch):
-    monkeypatch.setattr("hcf_spark.evaluation.fused._ERRORS_OF_A_PART", 1e9)
+    monkeypatch.setattr("hcf_spark.evaluation.fused._ERRORS", 1e9)
     for seed in range(3):
         choice = candidate.tune(*telling_world(seed), SEARCH)
         assert choice.settings["warm"]["model"] in RIVALS

@@ -6,7 +6,7 @@ from worlds import fit_first, telling_world
 
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.models.calibrated import Calibrated, RowCalibration
-from hcf_spark.models.fused import Fused
+from hcf_spark.models.fused import Fused, Prior
 from hcf_spark.models.mixture import Mixture
 from hcf_spark.models.neighbour_ridge import Neighbourhood, NeighbourRidgeStatistics
 from hcf_spark.models.reference import Reference
@@ -44,7 +44,8 @@ def test_every_part_of_a_model_made_of_models_is_limited_and_it_is_saved_smaller
     ridge = NeighbourRidgeStatistics.of(train, near).fit(10.0, offset=0.5)
     parts = tuple(fit_first(CLOSED_FORM[name], train) for name in ("ease", *NEIGHBOURS))
     calibration = RowCalibration(1.0, 1.0, 0.0, np.zeros(2), np.zeros(2), np.ones(2))
-    fused = Fused.of_parts(parts[0], Mixture((ridge, *parts[1:]), (1.0, 1.0, 1.0, 1.0)), train, vector_size=256, seed=0)
+    cold = Mixture((ridge, *parts[1:]), (1.0, 1.0, 1.0, 1.0))
+    fused = Fused.of_parts(parts[0], cold, Prior(0.5, 1.0), train, vector_size=256, seed=0)
     model = Calibrated(fused, calibration, calibration, reach=0.0)
     limited = limit_references(model, 30, seed=0)
     cold = limited.model.cold.parts
