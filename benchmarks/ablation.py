@@ -13,7 +13,7 @@ from optuna.storages import InMemoryStorage
 from tqdm import tqdm
 
 from benchmarks.command import run_benchmark
-from benchmarks.splits import mean_gain
+from benchmarks.splits import format_gain, mean_gain
 from hcf_spark.config import Config
 from hcf_spark.evaluation.candidate import Candidate, Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
@@ -75,9 +75,9 @@ def _judge(
 def print_table(found: dict[str, dict[str, Any]]) -> None:
     """As Markdown."""
     for regime, rows in found.items():
-        print(f"\n| {regime}: part | NDCG that it is worth (95%) |\n|---|---|")
+        print(f"\n| {regime}: part | NDCG that it is worth (95% over companies; over splits) |\n|---|---|")
         for name, row in rows.items():
-            print(f"| {name} | {row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f}) |")
+            print(f"| {name} | {format_gain(row)} |")
 
 
 if __name__ == "__main__":

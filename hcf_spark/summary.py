@@ -73,7 +73,7 @@ def format_table(metrics: Mapping[str, Any], cutoff: int) -> str:
 
 
 def format_winners(metrics: Mapping[str, Any], cutoff: int) -> str:
-    """How sure the winners by validation are on test, a line for each regime, for the terminal."""
+    """How sure the models that validation chose are on test, a line for each regime, for the terminal."""
     winners = metrics["winners"]["validation"]
     lines = {regime: winner_sentence(metrics["models"], winners[regime], regime, cutoff) for regime in REGIMES}
     return "\n".join(f"{regime}: {line}" for regime, line in lines.items())

@@ -10,20 +10,17 @@ _CONTAINERS = (  # limit, use, and among the use cached files, given back when n
 )
 
 
-_GB = 1e9
-
-
 def require_memory(what: str, gigabytes: float) -> None:
     """Stop before more memory is taken than there is.
 
     Args:
         what: takes the memory; opens the error's line.
-        gigabytes: 1e9 bytes.
+        gigabytes: of 1e9 bytes each.
 
     Raises:
         TrainingError: so much is not free.
     """
-    free = free_memory() / _GB
+    free = free_memory() / 1e9
     if gigabytes > free:
         raise TrainingError(
             f"{what} needs about {gigabytes:.1f} GB of memory, {free:.1f} GB are free; take a machine with more, or "

@@ -27,12 +27,12 @@ class Scores:
         return self.scores[companies.text[:, 0].astype(int)]
 
 
-class FromThreeOn(Scores):
-    """Right for companies with more than three known products, else turned round."""
+class KnownOnly(Scores):
+    """Noise where no more than three products are known."""
 
     def score(self, companies):
-        sign = np.where(companies.known.getnnz(axis=1) > 3, 1, -1)
-        return super().score(companies) * sign[:, None]
+        is_known = companies.known.getnnz(axis=1)[:, None] > 3
+        return np.where(is_known, super().score(companies), 0.5 * noise(4).score(companies)).astype(np.float32)
 
 
 def holdout(used, told):
@@ -93,7 +93,7 @@ def test_noise_gets_a_prior_that_reaches_known_companies(used, validation):
 
 def test_newcomers_get_one_that_known_companies_hardly_notice(used, validation):
     """The cold score knows which products companies use early, and is wrong about the others."""
-    warm = FromThreeOn(used.toarray() + 0.2 * noise(2).scores)
+    warm = KnownOnly(used.toarray() + 0.4 * noise(2).scores)
     cold = Scores(validation.warm.companies.known.toarray() - validation.warm.hidden.toarray())
     prior, tried = find(warm, cold, validation)
     assert prior.decay == 4.0
