@@ -3,6 +3,7 @@ import os
 import numpy as np
 import pytest
 
+from hcf_spark.errors import RegistryError
 from hcf_spark.models.popularity import Popularity
 from hcf_spark.models.registry import model_class
 from hcf_spark.models.store import load_model, save_model
@@ -40,3 +41,12 @@ def test_loading_from_an_empty_folder_names_the_file(tmp_path):
 def test_names_lead_to_their_classes(name):
     found = model_class(name)
     assert "+" in name or found.name == name
+
+
+def test_a_model_of_another_version_says_so():
+    with pytest.raises(RegistryError) as caught:
+        model_class("rule_of_thumb")
+    assert str(caught.value) == (
+        "this version of hcf_spark has no model 'rule_of_thumb': it was saved by another one; load it with that, or "
+        "train_model again"
+    )
