@@ -13,7 +13,7 @@ from hcf_spark.models.ranking import top_k
 ERRORS_OF_A_PICK = 2.0
 """Standard errors that a gain has to exceed where what gains was picked by the same companies."""
 
-_JUDGED = 4000
+_MOST, _MOST_CELLS = 4000, 40_000_000
 
 
 def find_weights(
@@ -27,7 +27,7 @@ def find_weights(
     Args:
         base: whose scores keep their scale.
         added: name to model, in the order in which they are tried.
-        holdout: the validation companies; 4,000 of them are judged, if there are more.
+        holdout: the validation companies; ``some_of`` them are judged.
         cutoff: K.
         shares: to be tried for each.
         errors: standard errors that a gain has to exceed.
@@ -35,7 +35,7 @@ def find_weights(
     Returns:
         The weight of each added model, 0 where it does not help, and what was tried: name, weight, NDCG@K.
     """
-    some = holdout.take(slice(None, None, -(-len(holdout) // _JUDGED)))
+    some = some_of(holdout)
     total = _scores(base, some)
     scale, best = _spread(total), _ndcg(total, some, cutoff)
     weights, tried = {}, []
@@ -53,6 +53,17 @@ def find_weights(
             weights[name], best = weight, ndcg
             total += np.float32(weight) * scores
     return weights, tried
+
+
+def some_of(holdout: Holdout, share: int = 1) -> Holdout:
+    """Companies evenly over a holdout: 4,000 at most, fewer where their scores would take more than 160 MB.
+
+    Args:
+        holdout: of any size.
+        share: how many holdouts share the limit.
+    """
+    most = max(1, min(_MOST, _MOST_CELLS // holdout.hidden.shape[1]) // share)
+    return holdout.take(slice(None, None, max(1, -(-len(holdout) // most))))
 
 
 def is_above(ndcg: np.ndarray, other: np.ndarray, errors: float) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from hcf_spark.evaluation.blocks import score_blocks
 from hcf_spark.evaluation.metrics import ndcg_at_k
-from hcf_spark.evaluation.mixing import ERRORS_OF_A_PICK, is_above
+from hcf_spark.evaluation.mixing import ERRORS_OF_A_PICK, is_above, some_of
 from hcf_spark.evaluation.told_products import tell_products
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Holdout, Regimes, told_nothing
@@ -16,7 +16,6 @@ from hcf_spark.models.fused import NO_PRIOR, Prior
 from hcf_spark.models.ranking import top_k
 
 _TOLD = (1, 2, 3)
-_JUDGED = 4000
 _ERRORS = 1.0
 _FAST = 4.0
 _TRIED = ((0.5, _FAST), (0.5, 1.0), (1.0, 1.0), (0.25, _FAST), (0.25, 1.0), (1.0, _FAST))
@@ -32,11 +31,10 @@ class _Scored:
     cold: np.ndarray
 
     @classmethod
-    def of(cls, warm: Model, cold: Model, holdout: Holdout, most: int) -> Self:
-        """Scores of so many companies of a holdout at most."""
-        some = holdout.take(slice(None, None, -(-len(holdout) // most)))
-        bare = Holdout(told_nothing(some.companies), some.hidden)
-        return cls(some, *(_scores(model, told) for model, told in ((warm, some), (cold, bare))))
+    def of(cls, warm: Model, cold: Model, holdout: Holdout) -> Self:
+        """What both models make of a holdout; ``cold`` is told no products."""
+        bare = Holdout(told_nothing(holdout.companies), holdout.hidden)
+        return cls(holdout, *(_scores(model, told) for model, told in ((warm, holdout), (cold, bare))))
 
     def ndcg(self, prior: Prior, cutoff: int) -> np.ndarray:
         """(B,) NDCG@K of both scores together."""
@@ -56,7 +54,7 @@ def find_prior(
     Args:
         warm: scores companies with known products.
         cold: scores companies without.
-        validation: 4,000 known companies and as many newcomers are judged, if there are more.
+        validation: ``some_of`` the known companies are judged, and as many newcomers.
         cutoff: K.
         seed: of the order in which products are told.
         trials: priors to try, at most.
@@ -64,8 +62,8 @@ def find_prior(
     Returns:
         The prior, and what was tried with its NDCG@K of known companies.
     """
-    known = _Scored.of(warm, cold, validation.warm, _JUDGED)
-    new = [_Scored.of(warm, cold, told, _JUDGED // len(_TOLD)) for told in _newcomers(validation.cold, seed)]
+    known = _Scored.of(warm, cold, some_of(validation.warm))
+    new = [_Scored.of(warm, cold, some_of(told, len(_TOLD))) for told in _newcomers(validation.cold, seed)]
     ratio = float(_finite(known.warm).std() / max(_finite(known.cold).std(), 1e-12))
     base, best = _ndcg(known, new, NO_PRIOR, cutoff), NO_PRIOR
     tried, highest = [], -np.inf

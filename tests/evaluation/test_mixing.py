@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from worlds import fit_first, telling_world
 
+from hcf_spark.evaluation import mixing
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
-from hcf_spark.evaluation.mixing import find_weights, is_above
+from hcf_spark.evaluation.mixing import find_weights, is_above, some_of
 
 SHARES = (0.3, 1.2)
 
@@ -42,3 +43,16 @@ def test_a_gain_within_its_error_does_not_count():
     assert is_above(other + gains, other, 0.9 * gains.mean() / error)
     assert not is_above(other + gains, other, 1.1 * gains.mean() / error)
     assert not is_above(other, other, 0.0)
+
+
+def test_so_many_companies_are_judged_as_their_scores_leave_room_for(world, monkeypatch):
+    holdout = world[1].warm
+    companies, products = holdout.hidden.shape
+    assert len(some_of(holdout)) == companies
+    monkeypatch.setattr(mixing, "_MOST", companies // 2)
+    half = some_of(holdout)
+    assert companies // 3 < len(half) <= companies // 2
+    assert (half.companies.text == holdout.companies.text[:: companies // len(half)][: len(half)]).all()
+    monkeypatch.setattr(mixing, "_MOST_CELLS", 12 * products)
+    assert 6 < len(some_of(holdout)) <= 12
+    assert 2 < len(some_of(holdout, share=3)) <= 4
