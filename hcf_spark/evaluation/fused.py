@@ -98,23 +98,21 @@ class FusedCandidate:
         found = {name: rival.search(inner, validation, search) for name, rival in self._rivals.items()}
         best = {name: best_by_regime(trials) for name, trials in found.items()}
         ridge, ridge_trials = self._tune_ridge(inner, validation.cold, best, search)
-        network = None
+        tuned = {NeighbourRidge.name: dict.fromkeys(REGIMES, ridge)}
         if NETWORK not in self._left_out:
             network = self._candidates[NETWORK].tune(inner, validation, search)
+            tuned[NETWORK] = {
+                regime: _Part({"model": NETWORK, **network.settings[regime]}, network.model) for regime in REGIMES
+            }
         half = search.trials // 2
         kept, tried = {}, {"warm": [], "cold": [(trial.settings, trial.cold) for trial in ridge_trials]}
         for regime, names in PARTS.items():
             holdout = getattr(validation, regime)
-            parts = {}
-            for name in names:
-                if name in self._left_out:
-                    continue
-                if name == NETWORK:
-                    parts[name] = _Part({"model": name, **network.settings[regime]}, network.model)
-                elif name == NeighbourRidge.name:
-                    parts[name] = ridge
-                else:
-                    parts[name] = self._fit_best(name, regime, best, inner, search.seed)
+            parts = {
+                name: tuned[name][regime] if name in tuned else self._fit_best(name, regime, best, inner, search.seed)
+                for name in names
+                if name not in self._left_out
+            }
             bases = [name for name in BASES[regime] if name in parts]
             own, added = self._mix(parts, bases, holdout, search.cutoff, search.trials - half)
             tried[regime] += added
