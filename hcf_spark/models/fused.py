@@ -74,8 +74,12 @@ class Fused(ByRegime):
 
 
 def _axes(model: Fused, train: Companies, size: int, seed: int) -> np.ndarray:
-    """Top right singular directions of the scores that companies get with and without their products."""
+    """Top right singular directions of the scores that companies get with and without their products.
+
+    Each row of scores has length 1, so that companies of few products, whose scores are small, count as much.
+    """
     random = np.random.default_rng(seed)
     drawn = train.take(np.sort(random.permutation(len(train))[:_AXES_COMPANIES]))
     scores = np.vstack([model.score(drawn), model.score(told_nothing(drawn))])
+    scores /= np.maximum(np.linalg.norm(scores, axis=1, keepdims=True), 1e-12)
     return score_axes([(scores, sp.identity(scores.shape[1], np.float32, "csr"))], seed, size)
