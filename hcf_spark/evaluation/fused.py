@@ -42,7 +42,7 @@ _FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity",
 _ERRORS = 1.0
 _ERRORS_OF_A_PICK = {"warm": ERRORS_OF_A_PICK, "cold": _ERRORS}
 """Cold, most companies that judge took no part in picking."""
-_LEAST_SHARE, _MOST_SHARE = 0.15, 2.0
+_LEAST_SHARE, _MOST_SHARE = 0.15, 1.2
 
 _RIDGE_SPACE = {"text_strength": FloatDistribution(0.1, 1000, log=True), "offset": FloatDistribution(0, 1)}
 
@@ -61,9 +61,9 @@ class FusedCandidate:
     Warm, the base is EASE with text and iALS; cold, neighbours by words, or a ridge on text and text neighbours, as
     validation says. The other parts, with the settings that they did best with alone, are added one after the other,
     each by a weight that validation chooses (0 unless it helps by more than a standard error): forward selection of an
-    ensemble (Caruana et al. 2004) of few and unlike models. Half of a rival's trials go to these weights; of the others
-    the cold ones to the ridge, the warm ones to the prior: the cold score counts beside the warm one, less the more
-    products are known (``evaluation/prior.py``).
+    ensemble (Caruana et al. 2004) of few and unlike models. A rival's trials go to these weights, but for half of them to
+    the ridge when cold, and for a third to the prior when warm: the cold score counts beside the warm one, less the
+    more products are known (``evaluation/prior.py``).
 
     The guard climbs in each regime from popularity to the rival that is the hardest as a rule (EASE with text and iALS
     when warm, the text's neighbours when cold), to the hardest on these data, and on to the own model, each step only
@@ -104,7 +104,7 @@ class FusedCandidate:
             tuned[NETWORK] = {
                 regime: _Part({"model": NETWORK, **network.settings[regime]}, network.model) for regime in REGIMES
             }
-        half = search.trials // 2
+        others = {"warm": search.trials // 3, "cold": len(ridge_trials)}
         kept, tried = {}, {"warm": [], "cold": [(trial.settings, trial.cold) for trial in ridge_trials]}
         for regime, names in PARTS.items():
             holdout = getattr(validation, regime)
@@ -114,7 +114,7 @@ class FusedCandidate:
                 if name not in self._left_out
             }
             bases = [name for name in BASES[regime] if name in parts]
-            own, added = self._mix(parts, bases, holdout, search.cutoff, search.trials - half)
+            own, added = self._mix(parts, bases, holdout, search.cutoff, search.trials - others[regime])
             tried[regime] += added
             kept[regime] = self._guard(regime, own, found, best, inner, holdout, search)
         settings = {regime: part.choice for regime, part in kept.items()}

@@ -67,14 +67,14 @@ def noise(seed=1):
     return Scores(np.random.default_rng(seed).standard_normal((COMPANIES, PRODUCTS)))
 
 
-def find(warm, cold, validation, trials=6):
+def find(warm, cold, validation, trials=4):
     return find_prior(warm, cold, validation, cutoff=5, seed=0, trials=trials)
 
 
 def test_what_is_right_already_gets_no_prior(used, validation):
     prior, tried = find(truth(used), noise(), validation)
     assert prior == NO_PRIOR
-    assert len(tried) == 6
+    assert len(tried) == 4
 
 
 def of_known(tried, prior):
