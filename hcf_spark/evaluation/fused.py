@@ -61,8 +61,8 @@ class FusedCandidate:
     Warm, the base is EASE with text and iALS; cold, neighbours by words, or a ridge on text and text neighbours, as
     validation says. The other parts, with the settings that they did best with alone, are added one after the other,
     each by a weight that validation chooses (0 unless it helps by more than a standard error): forward selection of an
-    ensemble (Caruana et al. 2004) of few and unlike models. A rival's trials go to these weights, but for half of them to
-    the ridge when cold, and for a third to the prior when warm: the cold score counts beside the warm one, less the
+    ensemble (Caruana et al. 2004) of few and unlike models. A rival's trials go to these weights, but for half of them
+    to the ridge when cold, and for a third to the prior when warm: the cold score counts beside the warm one, less the
     more products are known (``evaluation/prior.py``).
 
     The guard climbs in each regime from popularity to the rival that is the hardest as a rule (EASE with text and iALS

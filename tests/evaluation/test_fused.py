@@ -44,9 +44,9 @@ def choice(candidate, world):
     return candidate.tune(*world, SEARCH)
 
 
-def own(train, left_out=()):
+def own(train, left_out=(), search=SEARCH):
     """What is chosen with own parts in both regimes, whatever the rivals reach."""
-    choice = FusedCandidate(RIVALS, NETWORK, 256, left_out=[*left_out, "guard"]).tune(*train, SEARCH)
+    choice = FusedCandidate(RIVALS, NETWORK, 256, left_out=[*left_out, "guard"]).tune(*train, search)
     assert [choice.settings[regime]["model"] for regime in ("warm", "cold")] == [OWN, OWN]
     return choice
 
@@ -128,7 +128,7 @@ def test_own_parts_find_what_is_withheld():
 
 def test_what_is_left_out_has_no_part(monkeypatch):
     monkeypatch.setattr("hcf_spark.evaluation.fused._ERRORS", -10.0)
-    whole = own(telling_world(0)).settings
+    whole = own(telling_world(0), search=replace(SEARCH, trials=12)).settings
     assert list(whole["warm"]["parts"]) == ["ease_text_ials", "hybrid_knn", "text_dae"]
     assert set(whole["cold"]["parts"]) == {"neighbour_ridge", "text_knn_words", "text_dae"}
     assert whole["cold"]["parts"]["neighbour_ridge"]["own"]["offset"] > 0
