@@ -15,6 +15,7 @@ from hcf_spark.evaluation.mixing import is_above
 from hcf_spark.evaluation.model_result import REGIMES
 from hcf_spark.evaluation.search import SearchCandidate
 from hcf_spark.models.companies import Companies
+from hcf_spark.models.fused import Prior
 from hcf_spark.models.ranking import top_k
 from hcf_spark.models.store import load_model, save_model
 
@@ -44,9 +45,9 @@ def choice(candidate, world):
     return candidate.tune(*world, SEARCH)
 
 
-def own(train, left_out=(), search=SEARCH):
+def own(train, left_out=()):
     """What is chosen with own parts in both regimes, whatever the rivals reach."""
-    choice = FusedCandidate(RIVALS, NETWORK, 256, left_out=[*left_out, "guard"]).tune(*train, search)
+    choice = FusedCandidate(RIVALS, NETWORK, 256, left_out=[*left_out, "guard"]).tune(*train, SEARCH)
     assert [choice.settings[regime]["model"] for regime in ("warm", "cold")] == [OWN, OWN]
     return choice
 
@@ -128,11 +129,12 @@ def test_own_parts_find_what_is_withheld():
 
 def test_what_is_left_out_has_no_part(monkeypatch):
     monkeypatch.setattr("hcf_spark.evaluation.fused._ERRORS", -10.0)
-    whole = own(telling_world(0), search=replace(SEARCH, trials=12)).settings
+    monkeypatch.setattr("hcf_spark.evaluation.fused.find_prior", lambda *_: (Prior(0.3, 4.0), []))
+    whole = own(telling_world(0)).settings
     assert list(whole["warm"]["parts"]) == ["ease_text_ials", "hybrid_knn", "text_dae"]
     assert set(whole["cold"]["parts"]) == {"neighbour_ridge", "text_knn_words", "text_dae"}
     assert whole["cold"]["parts"]["neighbour_ridge"]["own"]["offset"] > 0
-    assert whole["warm"]["prior"]["weight"] > 0
+    assert whole["warm"]["prior"] == {"weight": 0.3, "decay": 4.0}
     settings = own(telling_world(0), ["ials", "offset", "prior", "hybrid_knn", "text_knn_words"]).settings
     assert "prior" not in settings["warm"]
     assert list(settings["warm"]["parts"]) == ["ease_text", "text_dae"]
