@@ -1,13 +1,12 @@
 """Training companies held out in turn: where validation has few newcomers, more to judge by."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
-from hcf_spark.models.companies import Companies, Holdout, told_nothing
+from hcf_spark.models.companies import Companies, Holdout, as_newcomers
 
-FOLDS = 4
+_FOLDS = 4
 _MOST = 1000
 
 
@@ -23,14 +22,13 @@ def cold_folds(companies: Companies, seed: int) -> Iterator[tuple[Companies, Hol
     Yields:
         The companies of the other parts, and those of the part that use anything, told nothing; 1,000 of them at most.
     """
-    parts = np.random.default_rng(seed).integers(FOLDS, size=len(companies))[_first_alike(companies.text)]
-    for part in range(FOLDS):
+    parts = np.random.default_rng(seed).integers(_FOLDS, size=len(companies))[_first_alike(companies.text)]
+    for part in range(_FOLDS):
         rows = np.flatnonzero((parts == part) & (companies.known.getnnz(axis=1) > 0))
         if not len(rows):
             continue
         judged = companies.take(rows[:: -(-len(rows) // _MOST)])
-        newcomers = replace(told_nothing(judged), index=np.full(len(judged), -1, np.int64))
-        yield companies.take(np.flatnonzero(parts != part)), Holdout(newcomers, judged.known)
+        yield companies.take(np.flatnonzero(parts != part)), Holdout(as_newcomers(judged), judged.known)
 
 
 def _first_alike(text: np.ndarray) -> np.ndarray:

@@ -104,7 +104,7 @@ class FusedCandidate:
             tuned[NETWORK] = {
                 regime: _Part({"model": NETWORK, **network.settings[regime]}, network.model) for regime in REGIMES
             }
-        others = {"warm": search.trials // 3, "cold": len(ridge_trials)}
+        elsewhere = {"warm": search.trials // 3, "cold": len(ridge_trials)}
         kept, tried = {}, {"warm": [], "cold": [(trial.settings, trial.cold) for trial in ridge_trials]}
         for regime, names in PARTS.items():
             holdout = getattr(validation, regime)
@@ -114,7 +114,7 @@ class FusedCandidate:
                 if name not in self._left_out
             }
             bases = [name for name in BASES[regime] if name in parts]
-            own, added = self._mix(parts, bases, holdout, search.cutoff, search.trials - others[regime])
+            own, added = self._mix(parts, bases, holdout, search.cutoff, search.trials - elsewhere[regime])
             tried[regime] += added
             kept[regime] = self._guard(regime, own, found, best, inner, holdout, search)
         settings = {regime: part.choice for regime, part in kept.items()}

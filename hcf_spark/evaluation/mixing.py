@@ -36,12 +36,12 @@ def find_weights(
         The weight of each added model, 0 where it does not help, and what was tried: name, weight, NDCG@K.
     """
     some = some_of(holdout)
-    total = _scores(base, some)
-    scale, best = _spread(total), _ndcg(total, some, cutoff)
+    total = scores_of(base, some)
+    scale, best = spread_of(total), _ndcg(total, some, cutoff)
     weights, tried = {}, []
     for name, model in added.items():
-        weights[name], scores = 0.0, _scores(model, some)
-        found, spread = [], _spread(scores)
+        weights[name], scores = 0.0, scores_of(model, some)
+        found, spread = [], spread_of(scores)
         if not scale * spread:
             continue
         for share in shares:
@@ -72,7 +72,7 @@ def is_above(ndcg: np.ndarray, other: np.ndarray, errors: float) -> bool:
     return float(gains.mean()) > errors * float(gains.std()) / len(gains) ** 0.5
 
 
-def _scores(model: Model, holdout: Holdout) -> np.ndarray:
+def scores_of(model: Model, holdout: Holdout) -> np.ndarray:
     """(B, P) float32, -inf at known products."""
     return np.concatenate([scores for _, scores in score_blocks(model, holdout)])
 
@@ -81,5 +81,6 @@ def _ndcg(scores: np.ndarray, holdout: Holdout, cutoff: int) -> np.ndarray:
     return ndcg_at_k(top_k(scores, cutoff), holdout.hidden)
 
 
-def _spread(scores: np.ndarray) -> float:
+def spread_of(scores: np.ndarray) -> float:
+    """Standard deviation of what is finite, so of what is not known."""
     return float(scores[np.isfinite(scores)].std())

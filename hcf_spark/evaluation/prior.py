@@ -6,9 +6,8 @@ from typing import Self
 
 import numpy as np
 
-from hcf_spark.evaluation.blocks import score_blocks
 from hcf_spark.evaluation.metrics import ndcg_at_k
-from hcf_spark.evaluation.mixing import ERRORS_OF_A_PICK, is_above, some_of
+from hcf_spark.evaluation.mixing import ERRORS_OF_A_PICK, is_above, scores_of, some_of, spread_of
 from hcf_spark.evaluation.told_products import tell_products
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Holdout, Regimes, told_nothing
@@ -34,7 +33,7 @@ class _Scored:
     def of(cls, warm: Model, cold: Model, holdout: Holdout) -> Self:
         """What both models make of a holdout; ``cold`` is told no products."""
         bare = Holdout(told_nothing(holdout.companies), holdout.hidden)
-        return cls(holdout, *(_scores(model, told) for model, told in ((warm, holdout), (cold, bare))))
+        return cls(holdout, *(scores_of(model, told) for model, told in ((warm, holdout), (cold, bare))))
 
     def ndcg(self, prior: Prior, cutoff: int) -> np.ndarray:
         """(B,) NDCG@K of both scores together."""
@@ -64,7 +63,7 @@ def find_prior(
     """
     known = _Scored.of(warm, cold, some_of(validation.warm))
     new = [_Scored.of(warm, cold, some_of(told, len(_TOLD))) for told in _newcomers(validation.cold, seed)]
-    ratio = float(_finite(known.warm).std() / max(_finite(known.cold).std(), 1e-12))
+    ratio = spread_of(known.warm) / max(spread_of(known.cold), 1e-12)
     base, best = _ndcg(known, new, NO_PRIOR, cutoff), NO_PRIOR
     tried, highest = [], -np.inf
     for share, decay in _TRIED[:trials]:
@@ -88,14 +87,6 @@ def _newcomers(cold: Holdout, seed: int) -> Iterator[Holdout]:
             yield Holdout(replace(companies, known=known[rows]), left[rows])
 
 
-def _scores(model: Model, holdout: Holdout) -> np.ndarray:
-    return np.concatenate([scores for _, scores in score_blocks(model, holdout)])
-
-
 def _ndcg(known: _Scored, new: Sequence[_Scored], prior: Prior, cutoff: int) -> np.ndarray:
     """(B,) of known companies, then of newcomers."""
     return np.concatenate([scored.ndcg(prior, cutoff) for scored in (known, *new)])
-
-
-def _finite(scores: np.ndarray) -> np.ndarray:
-    return scores[np.isfinite(scores)]

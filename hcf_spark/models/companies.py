@@ -52,6 +52,11 @@ def told_nothing(companies: Companies) -> Companies:
     return replace(companies, known=sp.csr_matrix(companies.known.shape, dtype=np.float32))
 
 
+def as_newcomers(companies: Companies) -> Companies:
+    """The same companies as ones that no model has seen, without their products."""
+    return replace(told_nothing(companies), index=np.full(len(companies), -1, np.int64))
+
+
 def unknown_companies(count: int, text_dimension: int, n_products: int) -> Companies:
     """Companies of which nothing is known: no text, no product, not seen in training."""
     known = sp.csr_matrix((count, n_products), dtype=np.float32)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.sparse as sp
 
-from hcf_spark.models.companies import Companies, Holdout, Regimes
+from hcf_spark.models.companies import Companies, Holdout, Regimes, as_newcomers
 from hcf_spark.text.words import N_WORDS
 from hcf_spark.train.manifest import DataFile, Manifest
 
@@ -68,7 +68,7 @@ def read_snapshot(folder: Path, manifest: Manifest, max_fit: int, max_judged: in
     cold_rows = cold_rows[_draw(len(cold_rows), max_judged, seed)]
     validation = Regimes(
         warm=Holdout(told.take(warm_rows), held[warm_rows]),
-        cold=Holdout(_unseen(told.take(cold_rows)), held[cold_rows]),
+        cold=Holdout(as_newcomers(told.take(cold_rows)), held[cold_rows]),
     )
     return Snapshot(told.take(inner_rows), validation, full, *_read_test(folder, manifest))
 
@@ -84,15 +84,9 @@ def _read_test(folder: Path, manifest: Manifest) -> tuple[Regimes, dict[str, np.
     warm, cold = np.flatnonzero(regime == "warm"), np.flatnonzero(regime == "cold")
     regimes = Regimes(
         warm=Holdout(companies.take(warm), hidden[warm], n_tokens[warm]),
-        cold=Holdout(_unseen(companies.take(cold)), hidden[cold], n_tokens[cold]),
+        cold=Holdout(as_newcomers(companies.take(cold)), hidden[cold], n_tokens[cold]),
     )
     return regimes, {"warm": index[warm], "cold": index[cold]}
-
-
-def _unseen(companies: Companies) -> Companies:
-    """The companies as newcomers, without their products."""
-    nothing = sp.csr_matrix(companies.known.shape, dtype=np.float32)
-    return replace(companies, known=nothing, index=np.full(len(companies), -1, np.int64))
 
 
 def _read(folder: Path, files: tuple[DataFile, ...], columns: list[str]) -> pa.Table:
