@@ -18,9 +18,11 @@ from hcf_spark.config import Config
 from hcf_spark.evaluation.candidate import Candidate, Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.evaluate import company_ndcg
-from hcf_spark.evaluation.fused import GUARD, IALS, OFFSET, PARTS, PRIOR, FusedCandidate
+from hcf_spark.evaluation.fused import GUARD, IALS, NETWORK, OFFSET, PARTS, PRIOR, FusedCandidate
 from hcf_spark.evaluation.harness import REGIMES
 from hcf_spark.experiment import load_snapshot, make_candidates, prepare_snapshot
+from hcf_spark.models.hybrid_knn import HybridKnn
+from hcf_spark.models.neighbour_ridge import NeighbourRidge
 from hcf_spark.models.text_dae import TextDae
 from hcf_spark.spark.look import look_up_ids
 from hcf_spark.spark.session import get_session
@@ -29,12 +31,15 @@ from hcf_spark.train.snapshot import Snapshot
 from jobs import load_tables
 
 LEFT_OUT = (*dict.fromkeys([*PARTS["warm"][1:], *PARTS["cold"]]), IALS, OFFSET, PRIOR)
+BESIDE_NO_NETWORK = (HybridKnn.name, NeighbourRidge.name)
+"""These see much of what the network sees: each looks worth little beside the other."""
 
 
 def run(config: Config, seeds: int) -> Iterator[dict[str, dict[str, Any]]]:
     """By regime and parts left out: what test NDCG@K of the own model, which no guard replaces, loses without them.
 
-    The row ``guard`` is what the guard is worth: the fused model less the own model.
+    The row ``guard`` is what the guard is worth: the fused model less the own model; a row "without text_dae" what a
+    part is worth where the network is left out.
     """
     spark = get_session("benchmark", config)
     load_tables.run(spark, config)
@@ -51,9 +56,12 @@ def run(config: Config, seeds: int) -> Iterator[dict[str, dict[str, Any]]]:
         judge = partial(_judge, snapshot, network, search, config.fused.vector_size)
         own, whole = judge([GUARD]), judge([])
         without = {part: judge([GUARD, part]) for part in tqdm(LEFT_OUT, disable=None)}
+        alone = {part: judge([GUARD, NETWORK, part]) for part in tqdm(BESIDE_NO_NETWORK, disable=None)}
         for regime in REGIMES:
             ids[regime].append(look_up_ids(Tables(spark, split), snapshot.test_index[regime]))
             gains = {part: own[regime] - ndcg[regime] for part, ndcg in without.items()}
+            for part, ndcg in alone.items():
+                gains[f"{part} without {NETWORK}"] = without[NETWORK][regime] - ndcg[regime]
             for part, gain in {GUARD: whole[regime] - own[regime], **gains}.items():
                 worth[regime].setdefault(part, []).append(gain)
         yield {

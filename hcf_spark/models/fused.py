@@ -14,7 +14,7 @@ from hcf_spark.models.companies import Companies, told_nothing
 from hcf_spark.models.parts import unpack_part
 from hcf_spark.models.score_axes import score_axes
 
-_AXES_COMPANIES = 3000
+_AXES_COMPANIES, _AXES_CELLS = 3000, 100_000_000
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,11 @@ class Fused(ByRegime):
 def _axes(model: Fused, train: Companies, size: int, seed: int) -> np.ndarray:
     """Top right singular directions of the scores that companies get with and without their products.
 
-    Each row of scores has length 1, so that companies of few products, whose scores are small, count as much.
+    Of 3,000 companies, fewer where their scores would take more than 0.8 GB. Each row of scores has length 1, so that companies of few products, whose scores are small, count as much.
     """
     random = np.random.default_rng(seed)
-    drawn = train.take(np.sort(random.permutation(len(train))[:_AXES_COMPANIES]))
+    most = max(1, min(_AXES_COMPANIES, _AXES_CELLS // train.known.shape[1]))
+    drawn = train.take(np.sort(random.permutation(len(train))[:most]))
     scores = np.vstack([model.score(drawn), model.score(told_nothing(drawn))])
     scores /= np.maximum(np.linalg.norm(scores, axis=1, keepdims=True), 1e-12)
     return score_axes([(scores, sp.identity(scores.shape[1], np.float32, "csr"))], seed, size)

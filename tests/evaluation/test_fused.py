@@ -5,17 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from worlds import checkerboard, random_world, telling_world
+from worlds import checkerboard, random_world, telling_world, wide_world, words_of
 
 from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
-from hcf_spark.evaluation.evaluate import company_ndcg
+from hcf_spark.evaluation.evaluate import company_ndcg, mean_ndcg
 from hcf_spark.evaluation.fused import OWN, FusedCandidate, _climb
 from hcf_spark.evaluation.mixing import is_above
 from hcf_spark.evaluation.model_result import REGIMES
 from hcf_spark.evaluation.search import SearchCandidate
-from hcf_spark.models.companies import Companies
+from hcf_spark.models import product_weights
+from hcf_spark.models.companies import Companies, Holdout, Regimes, as_newcomers
 from hcf_spark.models.fused import Prior
+from hcf_spark.models.popularity import Popularity
 from hcf_spark.models.ranking import top_k
 from hcf_spark.models.store import load_model, save_model
 
@@ -211,3 +213,22 @@ def test_the_same_seed_gives_the_same_model(candidate, world, choice):
     assert again.settings == choice.settings
     first, second = (candidate.fit(world[0], choice.settings, seed=0).score(world[0]) for _ in range(2))
     assert (first == second).all()
+
+
+@pytest.mark.parametrize("most_direct", [500, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_30_000_products(monkeypatch, most_direct):
+    """All of it, with a closed form of as many products as is usual, or of fewer to save time."""
+    monkeypatch.setattr(product_weights, "MOST_DIRECT", most_direct)
+    everyone, holdout = wide_world(0, n_companies=600, n_products=30_000)
+    everyone = replace(everyone, words=words_of(everyone.text))
+    train = everyone.take(slice(500))
+    newcomers = everyone.take(slice(500, None))
+    validation = Regimes(
+        Holdout(everyone.take(slice(100)), holdout.hidden[:100]), Holdout(as_newcomers(newcomers), newcomers.known)
+    )
+    choice = FusedCandidate(RIVALS, NETWORK, 64).tune(train, validation, Search(trials=2, cutoff=20, seed=0))
+    popularity = Popularity.fit(train)
+    for regime in REGIMES:
+        of_regime = getattr(validation, regime)
+        assert mean_ndcg(choice.model, of_regime, 20) > 1.1 * mean_ndcg(popularity, of_regime, 20)
+        assert choice.model.embed(of_regime.companies).shape == (100, 64)
