@@ -76,7 +76,8 @@ class Fused(ByRegime):
 def _axes(model: Fused, train: Companies, size: int, seed: int) -> np.ndarray:
     """Top right singular directions of the scores that companies get with and without their products.
 
-    Of 3,000 companies, fewer where their scores would take more than 0.8 GB. Each row of scores has length 1, so that companies of few products, whose scores are small, count as much.
+    Of 3,000 companies, fewer where their scores would take more than 0.8 GB. Each row of scores has length 1, so that
+    companies of few products, whose scores are small, count as much.
     """
     random = np.random.default_rng(seed)
     most = max(1, min(_AXES_COMPANIES, _AXES_CELLS // train.known.shape[1]))
