@@ -1,7 +1,7 @@
 """The fused model as a candidate: built on what the rivals found, and held to being better than the hardest of them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import zip_longest
 
 import numpy as np
@@ -9,9 +9,9 @@ from optuna.distributions import FloatDistribution
 
 from hcf_spark.evaluation.candidate import Candidate, Choice, Search, SettingsByRegime, Trial
 from hcf_spark.evaluation.closed_form import REMEMBERED_NEIGHBOURS
-from hcf_spark.evaluation.evaluate import company_ndcg, mean_ndcg
-from hcf_spark.evaluation.folds import cold_folds
-from hcf_spark.evaluation.mixing import ERRORS_OF_A_PICK, find_weights, is_above
+from hcf_spark.evaluation.evaluate import mean_ndcg
+from hcf_spark.evaluation.guard import OWN, Part, guard
+from hcf_spark.evaluation.mixing import find_weights
 from hcf_spark.evaluation.model_result import REGIMES
 from hcf_spark.evaluation.prior import find_prior
 from hcf_spark.evaluation.search import SearchCandidate, best_by_regime, run_study
@@ -28,7 +28,6 @@ from hcf_spark.models.text_dae import TextDae
 from hcf_spark.models.text_knn import TextKnn, TextNeighbours
 from hcf_spark.models.text_knn_words import TextKnnWords
 
-OWN = "own"
 NETWORK = TextDae.name
 BASES = {"warm": (EaseTextIals.name,), "cold": (NeighbourRidge.name, TextKnnWords.name)}
 """What the own model of a regime may start from; the rest of them is added first."""
@@ -38,21 +37,10 @@ IALS, OFFSET, PRIOR, GUARD = "ials", "offset", "prior", "guard"
 """What else may be left out: iALS beside EASE with text; the neighbours' profile in the ridge; the cold score as prior
 of the warm one; the guard, without which the own model is kept whatever the rivals do."""
 
-_FIRST_STEPS = {"warm": ("popularity", "ease_text_ials"), "cold": ("popularity", "text_knn")}
 _ERRORS = 1.0
-_ERRORS_OF_A_PICK = {"warm": ERRORS_OF_A_PICK, "cold": _ERRORS}
-"""Cold, most companies that judge took no part in picking."""
 _LEAST_SHARE, _MOST_SHARE = 0.15, 1.2
 
 _RIDGE_SPACE = {"text_strength": FloatDistribution(0.1, 1000, log=True), "offset": FloatDistribution(0, 1)}
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A model fitted on the inner companies, and what it is fitted by: its name under ``model``, and its settings."""
-
-    choice: Settings
-    model: Model
 
 
 class FusedCandidate:
@@ -65,11 +53,7 @@ class FusedCandidate:
     to the ridge when cold, and for a third to the prior when warm: the cold score counts beside the warm one, less the
     more products are known (``evaluation/prior.py``).
 
-    The guard climbs in each regime from popularity to the rival that is the hardest as a rule (EASE with text and iALS
-    when warm, the text's neighbours when cold), to the hardest on these data, and on to the own model, each step only
-    if its paired gain in validation NDCG@K is above one standard error, or, when warm, two where something was picked
-    by the same companies, as the hardest rival and the own model's weights are. What is below any of the steps before
-    is not taken. Cold, validation is made larger by companies of the training set that are held out in turn.
+    The guard (``evaluation/guard.py``) keeps a simple model where the own one is not surely better.
 
     Args:
         rivals: all models that a part may be replaced by; ``popularity``, ``text_knn``, ``ease_text``,
@@ -102,8 +86,12 @@ class FusedCandidate:
         if NETWORK not in self._left_out:
             network = self._candidates[NETWORK].tune(inner, validation, search)
             tuned[NETWORK] = {
-                regime: _Part({"model": NETWORK, **network.settings[regime]}, network.model) for regime in REGIMES
+                regime: Part({"model": NETWORK, **network.settings[regime]}, network.model) for regime in REGIMES
             }
+
+        def fit(train: Companies, choice: Settings) -> Model:
+            return self._fit_part(train, _without_network(choice), search.seed)
+
         elsewhere = {"warm": search.trials // 3, "cold": len(ridge_trials)}
         kept, tried = {}, {"warm": [], "cold": [(trial.settings, trial.cold) for trial in ridge_trials]}
         for regime, names in PARTS.items():
@@ -116,7 +104,7 @@ class FusedCandidate:
             bases = [name for name in BASES[regime] if name in parts]
             own, added = self._mix(parts, bases, holdout, search.cutoff, search.trials - elsewhere[regime])
             tried[regime] += added
-            kept[regime] = self._guard(regime, own, found, best, inner, holdout, search)
+            kept[regime] = own if GUARD in self._left_out else guard(regime, own, found, fit, inner, holdout, search)
         settings = {regime: part.choice for regime, part in kept.items()}
         prior = NO_PRIOR
         if PRIOR not in self._left_out:
@@ -141,16 +129,16 @@ class FusedCandidate:
 
     def _fit_best(
         self, name: str, regime: str, best: Mapping[str, SettingsByRegime], inner: Companies, seed: int
-    ) -> _Part:
+    ) -> Part:
         """A rival with the settings that it did best with."""
         if name == EaseTextIals.name and IALS in self._left_out:
             name = EaseText.name
         choice = {"model": name, **best[name][regime]}
-        return _Part(choice, self._fit_part(inner, choice, seed))
+        return Part(choice, self._fit_part(inner, choice, seed))
 
     def _tune_ridge(
         self, inner: Companies, holdout: Holdout, best: Mapping[str, SettingsByRegime], search: Search
-    ) -> tuple[_Part, list[Trial]]:
+    ) -> tuple[Part, list[Trial]]:
         near = best[TextKnn.name]["cold"]
         statistics = NeighbourRidgeStatistics.of(inner, _neighbourhood(inner, near))
         start = {"text_strength": best[EaseText.name]["cold"]["cold_strength"], "offset": 0.5}
@@ -165,11 +153,11 @@ class FusedCandidate:
         half = replace(search, trials=max(1, search.trials // 2))
         trials = run_study(name, starts, space, judge, half)
         own = best_by_regime(trials)["cold"]
-        return _Part({"model": NeighbourRidge.name, "near": near, "own": own}, statistics.fit(**own)), trials
+        return Part({"model": NeighbourRidge.name, "near": near, "own": own}, statistics.fit(**own)), trials
 
     def _mix(
-        self, parts: Mapping[str, _Part], bases: Sequence[str], holdout: Holdout, cutoff: int, trials: int
-    ) -> tuple[_Part, list[tuple[Settings, float]]]:
+        self, parts: Mapping[str, Part], bases: Sequence[str], holdout: Holdout, cutoff: int, trials: int
+    ) -> tuple[Part, list[tuple[Settings, float]]]:
         """The own model of a regime, and what was tried: weights, and their validation NDCG@K."""
         base = max(bases, key=lambda name: mean_ndcg(parts[name].model, holdout, cutoff))
         others = {name: part.model for name, part in parts.items() if name != base}
@@ -180,41 +168,7 @@ class FusedCandidate:
         chosen = {parts[name].choice["model"]: {"weight": weights[name], **parts[name].choice} for name in weights}
         choice = {"model": OWN, "parts": chosen}
         model = Mixture(tuple(parts[name].model for name in weights), tuple(weights.values()))
-        return _Part(choice, model), [({name: weight}, ndcg) for name, weight, ndcg in tried]
-
-    def _guard(
-        self, regime: str, own: _Part, found: Mapping[str, Sequence[Trial]], best: Mapping[str, SettingsByRegime],
-        inner: Companies, holdout: Holdout, search: Search,
-    ) -> _Part:  # fmt: skip
-        """The last step that the guard climbs to."""
-        if GUARD in self._left_out:
-            return own
-        names = [*_FIRST_STEPS[regime], *(_differ_when_cold(found) if regime == "cold" else [_hardest(found, regime)])]
-        parts = {}
-        for name in dict.fromkeys(names):
-            choice = {"model": name, **best[name][regime]}
-            parts[name] = _Part(choice, self._fit_part(inner, choice, search.seed))
-        parts[OWN] = own
-        ndcg = {name: company_ndcg(part.model, holdout, search.cutoff) for name, part in parts.items()}
-        if regime == "cold":
-            more = self._judge_on_folds({name: part.choice for name, part in parts.items()}, inner, search)
-            ndcg = {name: np.concatenate([ndcg[name], more[name]]) for name in parts}
-        errors = dict.fromkeys(_FIRST_STEPS[regime], _ERRORS)
-        hardest = max((name for name in parts if name != OWN), key=lambda name: ndcg[name].mean())
-        errors.setdefault(hardest, _ERRORS_OF_A_PICK[regime])
-        errors[OWN] = _ERRORS_OF_A_PICK[regime]
-        return parts[_climb(ndcg, errors)]
-
-    def _judge_on_folds(
-        self, choices: Mapping[str, Settings], inner: Companies, search: Search
-    ) -> dict[str, np.ndarray]:
-        """NDCG@K of newcomers that nothing was tuned by; without the network, which is not trained again for them."""
-        ndcg = {name: [] for name in choices}
-        for train, newcomers in cold_folds(inner, search.seed):
-            for name, choice in choices.items():
-                model = self._fit_part(train, _without_network(choice), search.seed)
-                ndcg[name].append(company_ndcg(model, newcomers, search.cutoff))
-        return {name: np.concatenate(found) if found else np.zeros(0) for name, found in ndcg.items()}
+        return Part(choice, model), [({name: weight}, ndcg) for name, weight, ndcg in tried]
 
     def _fit_part(self, train: Companies, choice: Settings, seed: int) -> Model:
         settings = {key: value for key, value in choice.items() if key not in ("model", "weight", "prior")}
@@ -227,40 +181,10 @@ class FusedCandidate:
         return self._candidates[choice["model"]].fit(train, dict.fromkeys(REGIMES, settings), seed)
 
 
-def _hardest(found: Mapping[str, Sequence[Trial]], regime: str) -> str:
-    """The rival of the highest validation NDCG@K in a regime."""
-    return max(found, key=lambda name: max(getattr(trial, regime) for trial in found[name]))
-
-
-def _differ_when_cold(found: Mapping[str, Sequence[Trial]]) -> list[str]:
-    """One rival of those that do the same for newcomers: to what does not know the text all look alike."""
-    first: dict[float, str] = {}
-    for name, trials in found.items():
-        first.setdefault(max(trial.cold for trial in trials), name)
-    return list(first.values())
-
-
 def _without_network(choice: Settings) -> Settings:
     if choice["model"] != OWN:
         return choice
     return {**choice, "parts": {name: part for name, part in choice["parts"].items() if name != NETWORK}}
-
-
-def _climb(ndcg: Mapping[str, np.ndarray], errors: Mapping[str, float]) -> str:
-    """The last of the steps that is better than the one kept before it, by more than so many errors, and not below any.
-
-    Args:
-        ndcg: NDCG@K of the same companies, (B,) by step.
-        errors: step to standard errors, in the order of the steps; all but the first have to exceed them.
-    """
-    kept, *others = errors
-    highest = ndcg[kept].mean()
-    for step in others:
-        mean = ndcg[step].mean()
-        if is_above(ndcg[step], ndcg[kept], errors[step]) and mean >= highest:
-            kept = step
-        highest = max(highest, mean)
-    return kept
 
 
 def _pair_trials(tried: Mapping[str, Sequence[tuple[Settings, float]]]) -> list[Trial]:

@@ -10,7 +10,8 @@ from worlds import checkerboard, random_world, telling_world, wide_world, words_
 from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.evaluate import company_ndcg, mean_ndcg
-from hcf_spark.evaluation.fused import OWN, FusedCandidate, _climb
+from hcf_spark.evaluation.fused import FusedCandidate
+from hcf_spark.evaluation.guard import OWN
 from hcf_spark.evaluation.mixing import is_above
 from hcf_spark.evaluation.model_result import REGIMES
 from hcf_spark.evaluation.search import SearchCandidate
@@ -60,21 +61,6 @@ def test_where_nothing_can_be_learnt_popularity_is_kept(candidate, regime, seed)
     world = random_world(seed)
     choice = candidate.tune(*world, SEARCH)
     assert choice.settings[regime]["model"] == "popularity"
-
-
-@pytest.mark.parametrize(("gain", "errors", "kept"), [(1.5, 1.0, "b"), (1.5, 2.0, "a"), (2.5, 2.0, "b")])
-def test_a_step_has_to_gain_more_than_its_standard_errors(gain, errors, kept):
-    """The gains have mean g and standard deviation 1 over 400 companies: 0.05 is one standard error of the mean."""
-    gains = np.tile([-1.0, 1.0], 200) + 0.05 * gain
-    assert _climb({"a": np.zeros(400), "b": gains}, {"a": 1.0, "b": errors}) == kept
-
-
-def test_a_step_below_one_that_was_not_taken_is_not_taken_either():
-    """b is above a by too little to be taken, c surely above a, but below b."""
-    noise = np.tile([-1.0, 1.0], 200)
-    ndcg = {"a": np.zeros(400), "b": noise + 0.09, "c": np.full(400, 0.08)}
-    assert _climb(ndcg, {"a": 1.0, "b": 2.0, "c": 1.0}) == "a"
-    assert _climb(ndcg, {"a": 1.0, "c": 1.0}) == "c"
 
 
 def test_no_rival_is_clearly_better(candidate):
