@@ -7,6 +7,8 @@ from worlds import fit_first, wide_world
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.evaluate import mean_ndcg
 from hcf_spark.models.calibrated import Calibrated, RowCalibration
+from hcf_spark.models.companies import Holdout, as_newcomers
+from hcf_spark.models.fused import NO_PRIOR, Fused
 from hcf_spark.models.product_vectors import DotProduct, product_vectors
 from hcf_spark.models.rotated import Rotated
 
@@ -26,6 +28,18 @@ def test_ranking_by_vectors_is_nearly_as_good_as_by_scores(model, world):
     assert product_vectors(model).shape == (700, 256)
     by_score, by_vectors = (mean_ndcg(each, world[1], 20) for each in (model, DotProduct(model)))
     assert by_vectors == pytest.approx(by_score, rel=0.03)
+
+
+@pytest.mark.parametrize("warm", ["ease_text", "popularity"])
+def test_vectors_of_fused_rank_newcomers_too_whatever_its_warm_part(warm, world):
+    train, new = (world[0].take(rows) for rows in (slice(300, None), slice(300)))
+    told, newcomers = world[1].take(slice(300, None)), Holdout(as_newcomers(new), new.known)
+    parts = [fit_first(CLOSED_FORM[name], train) for name in (warm, "text_knn")]
+    model = Fused.of_parts(*parts, prior=NO_PRIOR, train=train, vector_size=64, seed=0)
+    assert product_vectors(model).shape == (700, 64)
+    for holdout in (told, newcomers):
+        by_score, by_vectors = (mean_ndcg(each, holdout, 20) for each in (model, DotProduct(model)))
+        assert by_vectors == pytest.approx(by_score, rel=0.05)
 
 
 def test_rotated_and_calibrated_it_stays_the_same(model, world):
