@@ -61,7 +61,7 @@ class Fused(ByRegime):
         return scores
 
     def embed(self, companies: Companies) -> np.ndarray:
-        """(B, d) float32 company vectors u = V's; u . V_j is nearly the score of product j."""
+        """(B, d) float32 company vectors u = V's; u . V_j is nearly the score s_j, less the mean of the company's s."""
         return self.score(companies) @ self.make_axes()
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -79,7 +79,7 @@ def _axes(model: Fused, train: Companies, size: int, seed: int) -> np.ndarray:
 
     Each row is taken less its mean, so that no axis is spent on what all products of a company have in common, and at
     length 1, so that companies of small scores count as much; those without products at a tenth of it: they take the
-    axes that the others leave. Of 3,000 companies, fewer where their scores would take more than 0.8 GB.
+    axes that the others leave. Of 3,000 companies, fewer where more than 0.8 GB of scores would be held.
     """
     random = np.random.default_rng(seed)
     most = max(1, min(_AXES_COMPANIES, _AXES_CELLS // train.known.shape[1]))

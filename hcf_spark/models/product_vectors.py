@@ -11,7 +11,8 @@ from hcf_spark.models.rotated import Rotated
 def product_vectors(model: Model) -> np.ndarray | None:
     """V, (P, d) float32: company vector u . V_j is nearly the score of product j, before calibration.
 
-    None where the model has no such vectors: its company vectors are then for comparing companies only.
+    Of ``fused`` it is less the mean of the company's scores: it ranks products for a company, not companies for a
+    product. None where the model has no such vectors: its company vectors are then for comparing companies only.
     """
     if isinstance(model, Calibrated):
         return product_vectors(model.model)

@@ -6,6 +6,7 @@ from worlds import fit_first, wide_world
 
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.evaluate import mean_ndcg
+from hcf_spark.models import fused
 from hcf_spark.models.calibrated import Calibrated, RowCalibration
 from hcf_spark.models.companies import Holdout, as_newcomers
 from hcf_spark.models.fused import NO_PRIOR, Fused
@@ -40,6 +41,21 @@ def test_vectors_of_fused_rank_newcomers_too_whatever_its_warm_part(warm, world)
     for holdout in (told, newcomers):
         by_score, by_vectors = (mean_ndcg(each, holdout, 20) for each in (model, DotProduct(model)))
         assert by_vectors == pytest.approx(by_score, rel=0.05)
+
+
+def test_the_more_products_the_fewer_companies_axes_are_worked_out_from(monkeypatch, world):
+    asked = []
+
+    class Shares:
+        folds_in = True
+
+        def score(self, companies):
+            asked.append(len(companies))
+            return np.tile(np.arange(700, dtype=np.float32), (len(companies), 1))
+
+    monkeypatch.setattr(fused, "_AXES_CELLS", 7000)
+    Fused.of_parts(Shares(), Shares(), prior=NO_PRIOR, train=world[0], vector_size=4, seed=0).make_axes()
+    assert max(asked) == 10
 
 
 def test_rotated_and_calibrated_it_stays_the_same(model, world):
