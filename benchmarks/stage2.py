@@ -48,7 +48,8 @@ def compare(config: Config) -> Iterator[list[dict]]:
     rows = []
     for kind, choice in tqdm([*((Hcf, choice) for choice in CHOICES), (Dcf, {})]):
         work = Path(config.output) / "work" / str(len(rows))
-        candidate = DistributedCandidate(kind, spark, folder, work, config.train.model_copy(update=choice), {})
+        train = config.train.model_copy(update=choice)
+        candidate = DistributedCandidate(kind, spark, folder, work, train, limits.max_companies, {})
         chosen = candidate.tune(snapshot.inner, snapshot.validation, Search(1, limits.cutoff, config.seed))
         (trial,) = chosen.trials
         rows.append(

@@ -56,7 +56,8 @@ def make_candidates(spark: SparkSession, config: Config, snapshot: Path, work: P
     deep = {}
     for kind, factors in DEEP.items():
         settings = autoencoder if kind is TextDae else config.train
-        deep[kind.name] = DistributedCandidate(kind, spark, snapshot, work, settings, factors)
+        limit = config.evaluation.max_companies
+        deep[kind.name] = DistributedCandidate(kind, spark, snapshot, work, settings, limit, factors)
     fused = FusedCandidate(CLOSED_FORM, deep[TextDae.name], config.fused.vector_size)
     known = {**CLOSED_FORM, **deep, fused.name: fused}
     return [known[name] for name in dict.fromkeys(config.evaluation.models)]

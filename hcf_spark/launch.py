@@ -48,16 +48,17 @@ class DistributedCandidate:
         snapshot: folder of the snapshot.
         work: folder for checkpoints, seen by all nodes.
         settings: of training; those of the network are tried first.
+        max_judged: while training, validation is measured on about so many companies.
         factors: setting of the network to f: from 1/f to f times its value is tried (of dropout not more than half way
             to 1); a value of 0 stays.
     """
 
     def __init__(
         self, kind: type[Hcf | TextDae], spark: SparkSession, snapshot: Path, work: Path, settings: TrainSettings,
-        factors: Mapping[str, float],
+        max_judged: int, factors: Mapping[str, float],
     ) -> None:  # fmt: skip
         self._kind, self._spark, self._settings, self._factors = kind, spark, settings, factors
-        self._snapshot, self._work = snapshot, work
+        self._snapshot, self._work, self._max_judged = snapshot, work, max_judged
         self._progress: dict[str, Progress] = {}
         self._models: dict[str, Model] = {}
         self.history: list[dict[str, float]] = []
@@ -124,7 +125,7 @@ class DistributedCandidate:
         others = self._settings.model_dump(include={"patience_steps", "timeout_seconds", "use_gpu"})
         return TrainPlan(
             snapshot=str(self._snapshot), folder=str(folder), network=self.name, use_validation=cutoff is not None,
-            epochs=epochs, cutoff=cutoff or 1, seed=seed, **network, **others,
+            epochs=epochs, cutoff=cutoff or 1, max_judged=self._max_judged, seed=seed, **network, **others,
         )  # fmt: skip
 
     def _load(self, companies: Companies, plan: TrainPlan) -> Model:

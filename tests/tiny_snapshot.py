@@ -102,7 +102,7 @@ def checkerboard_shards(n_companies: int, n_products: int, n_shards: int, seed: 
 def make_plan(snapshot: Path, folder: Path, **changes) -> TrainPlan:
     """A short training run on a snapshot, its start file in place."""
     settings = {
-        "network": "hcf", "use_validation": True, "epochs": 4, "patience_steps": 1000, "cutoff": 3,
+        "network": "hcf", "use_validation": True, "epochs": 4, "patience_steps": 1000, "cutoff": 3, "max_judged": 1000,
         "batch_companies": 3, "hidden_size": 6, "depth": 1, "dropout": 0.2, "learning_rate": 0.02,
         "weight_decay": 0.01, "company_l2": 0.1, "loss": "huber", "huber_delta": 1.0, "positive_weight": 2.0,
         "timeout_seconds": 60, "use_gpu": False, "seed": 0, **changes,

@@ -55,6 +55,8 @@ class Trainer:
         start, _ = load_tensors(self._folder / START)
         self._identity = [plan.identity(), ranks, hashlib.sha256((self._folder / START).read_bytes()).hexdigest()]
         self._text_mean = start["text_mean"].numpy()
+        share = plan.max_judged / manifest.n_companies
+        self._is_judged = torch.from_numpy(np.random.default_rng(plan.seed).random(manifest.n_companies) < share)
         self._objective = make_objective(plan, manifest)
         self._network = self._objective.network
         self._network.start_at_shares(start["product_shares"])
@@ -122,7 +124,7 @@ class Trainer:
         self._network.eval()
         sums = torch.zeros(5, dtype=torch.float64)
         for rows in self._loader.all_rows(_VALIDATION_ROWS):
-            judged = rows.take((rows.held >= 0).any(dim=1))
+            judged = rows.take((rows.held >= 0).any(dim=1) & self._is_judged[rows.index])
             if not len(judged):
                 continue
             index = torch.where(judged.validation_cold, -1, judged.index)

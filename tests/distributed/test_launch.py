@@ -42,7 +42,7 @@ def tune(spark, snapshot, make_config, tmp_path):
         config = make_config(*WHOLE_BATCH, *overrides)
         found = read_snapshot(folder, Manifest.read(folder), 100, 100, config.seed)
         candidate = DistributedCandidate(
-            kind, spark, folder, tmp_path / work, config.train, {"learning_rate": 100.0, "company_l2": 2.0}
+            kind, spark, folder, tmp_path / work, config.train, 1000, {"learning_rate": 100.0, "company_l2": 2.0}
         )
         search = Search(config.evaluation.trials, config.evaluation.cutoff, config.seed, storage)
         return candidate, candidate.tune(found.inner, found.validation, search)
@@ -213,6 +213,6 @@ def test_processes_run_on_the_driver_where_spark_is_local(monkeypatch, snapshot,
     session = SimpleNamespace(conf={"spark.master": master})
     for setting, expected in ((None, local), (True, True), (False, False)):
         train = config.train.model_copy(update={"local_mode": setting})
-        candidate = DistributedCandidate(Hcf, session, snapshot, tmp_path / "work", train, {})
+        candidate = DistributedCandidate(Hcf, session, snapshot, tmp_path / "work", train, 1000, {})
         candidate.tune(found.inner, found.validation, Search(1, 3, 0))
         assert told.pop() == (1, expected, False)

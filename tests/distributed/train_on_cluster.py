@@ -24,7 +24,7 @@ def main(snapshot: Path, work: Path, overrides: list[str]) -> None:
     config = load_config(overrides=["spark.master=local-cluster[2,1,1024]", layer, *overrides])
     spark = get_session("train_on_cluster", config)
     found = read_snapshot(snapshot, Manifest.read(snapshot), 100, 100, config.seed)
-    candidate = DistributedCandidate(Hcf, spark, snapshot, work, config.train, {})
+    candidate = DistributedCandidate(Hcf, spark, snapshot, work, config.train, 20000, {})
     candidate.tune(found.inner, found.validation, Search(1, config.evaluation.cutoff, config.seed))
     spark.stop()
 

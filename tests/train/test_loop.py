@@ -19,6 +19,7 @@ from hcf_spark.nn.checkpoint import load_tensors, save_tensors
 from hcf_spark.train.loader import SnapshotLoader
 from hcf_spark.train.loop import BEST, LATEST, START, Trainer
 from hcf_spark.train.manifest import Manifest
+from hcf_spark.train.objective import FineTuning
 from hcf_spark.train.progress import Progress
 from hcf_spark.train.snapshot import read_snapshot
 from hcf_spark.train.worker import PROBLEM, run_worker
@@ -269,3 +270,21 @@ def test_validation_is_the_harness_own_ndcg(snapshot, tmp_path):
     validation = read_snapshot(snapshot, Manifest.read(snapshot), 100, 100, 0).validation
     assert record["validation_warm_ndcg"] == pytest.approx(mean_ndcg(model, validation.warm, plan.cutoff), rel=1e-9)
     assert record["validation_cold_ndcg"] == pytest.approx(mean_ndcg(model, validation.cold, plan.cutoff), rel=1e-9)
+
+
+def test_validation_may_be_measured_on_some_of_the_companies(tmp_path, monkeypatch):
+    write_snapshot(tmp_path / "snapshot", checkerboard_shards(200, 8, 2), [], n_products=8)
+    score, judged = FineTuning.score, []
+
+    def note(self, text, index, known):
+        judged[-1] += index.tolist()
+        return score(self, text, index, known)
+
+    monkeypatch.setattr(FineTuning, "score", note)
+    for run, limit in enumerate((60, 60, 200)):
+        judged.append([])
+        train(make_plan(tmp_path / "snapshot", tmp_path / str(run), epochs=1, max_judged=limit))
+    drawn, again, everyone = judged
+    assert drawn == again
+    assert 40 < len(drawn) < 80
+    assert len(everyone) == 200
