@@ -55,6 +55,8 @@ def multi_hot(products: torch.Tensor, n_products: int) -> torch.Tensor:
 class SnapshotLoader:
     """The share of a snapshot that one of several processes reads, file by file and so in bounded memory.
 
+    The file read last is kept, so that a share of one file is read once.
+
     Raises:
         TrainingError: there are fewer files than processes, or the reader cannot take the folder's name.
     """
@@ -65,6 +67,7 @@ class SnapshotLoader:
             raise TrainingError(f"training cannot read {self._folder}, for its # or ?: set output to another folder")
         self._files = manifest.files_of_rank(rank, ranks)
         self._seed = (seed, rank)
+        self._kept: dict[DataFile, Rows] = {}
 
     def batches(self, rows_per_batch: int, epoch: int, keep_cold: bool) -> Iterator[Rows]:
         """Endless shuffled batches; the order depends on seed, rank and epoch only.
@@ -108,6 +111,11 @@ class SnapshotLoader:
                 yield rows.take(slice(start, start + rows_per_batch))
 
     def _read(self, file: DataFile) -> Rows:
+        if file not in self._kept:
+            self._kept = {file: self._read_file(file)}
+        return self._kept[file]
+
+    def _read_file(self, file: DataFile) -> Rows:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # petastorm's, about pyarrow
             from petastorm import make_batch_reader

@@ -97,6 +97,20 @@ def test_steps_are_the_same_on_every_process_and_enough_for_the_fullest(make_loa
         assert len(list(islice(make_loader(rank, ranks).batches(2, 1, keep_cold=True), steps))) == steps
 
 
+def test_the_file_read_last_is_not_read_again(make_loader, monkeypatch):
+    read, files = SnapshotLoader._read_file, []
+
+    def note(self, file):
+        files.append(file)
+        return read(self, file)
+
+    monkeypatch.setattr(SnapshotLoader, "_read_file", note)
+    one_of_three, all_three = make_loader(0, 3), make_loader()
+    for loader in (one_of_three, all_three):
+        assert indices(loader.all_rows(100)) == indices(loader.all_rows(100))
+    assert len(files) == 1 + 2 * 3
+
+
 def test_fewer_files_than_processes(make_loader):
     with pytest.raises(TrainingError) as caught:
         make_loader(0, 4)
