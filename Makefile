@@ -1,6 +1,6 @@
 # make demo [DATA=folder] [CONF=file] [OUT=folder]   the whole chain on one machine
 # make test                                          all tests
-# make benchmark NAME=name [DATA=folder] [CONF=file] [OUT=file]
+# make benchmark NAME=name [DATA=folder] [CONF=file] [OUT=file] [KEEP=folder]
 PYTHON ?= python3
 OUT ?= out/demo
 ENV := .venv
@@ -23,7 +23,7 @@ wheel: environment
 	@rm -rf build && $(RUN) -m build --wheel --no-isolation
 
 benchmark: environment
-	@$(RUN) -m benchmarks.$(NAME) $(if $(DATA),--data "$(DATA)") $(if $(CONF),--conf "$(CONF)") $(if $(filter file,$(origin OUT)),,--out "$(OUT)")
+	@$(RUN) -m benchmarks.$(NAME) $(if $(DATA),--data "$(DATA)") $(if $(CONF),--conf "$(CONF)") $(if $(KEEP),--keep "$(KEEP)") $(if $(filter file,$(origin OUT)),,--out "$(OUT)")
 
 platform:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || \

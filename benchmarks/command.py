@@ -5,6 +5,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ DEMO = Path(__file__).parent.parent / "conf" / "demo.yml"
 
 
 def run_benchmark(
-    about: str, measure: Callable[..., Iterator[Any]], show: Callable[[Any], None], **numbers: int | None
+    about: str,
+    measure: Callable[..., Iterator[Any]],
+    show: Callable[[Any], None],
+    can_go_on: bool = False,
+    **numbers: int | None,
 ) -> None:
     """Measure with the demo's settings, --conf over them, in a folder that is removed; write JSON to --out, and print.
 
@@ -24,17 +29,21 @@ def run_benchmark(
         measure: takes the settings, and the numbers by name; gives what it has found so far, once or more often, which
             can be written as JSON.
         show: prints the last of it.
+        can_go_on: whether it goes on from what it finds in its folder, which stays if --keep names it.
         numbers: further flags, by name, with their defaults.
     """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--data", help="folder of companies.csv, products.csv, usage.csv; else the sample world")
     parser.add_argument("--conf", action="append", default=[])
     parser.add_argument("--out")
+    if can_go_on:
+        parser.add_argument("--keep", help="folder of a run that goes on, if it is stopped and started again")
     for name, default in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     flags = parser.parse_args(sys.argv[1:])
     configure_logging("info")
-    with tempfile.TemporaryDirectory() as output:
+    keep = flags.keep if can_go_on else None
+    with nullcontext(keep) if keep else tempfile.TemporaryDirectory() as output:
         data = ["input.source=csv", f"input.folder={flags.data}"] if flags.data else []
         config: Config = load_config([DEMO, *flags.conf], [f"output={output}", *data])
         for found in measure(config, **{name: getattr(flags, name) for name in numbers}):

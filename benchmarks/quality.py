@@ -1,19 +1,23 @@
 """Every model on one data set, tuned alike, over several splits: the results in README and docs/results.md.
 
-make benchmark NAME=quality [DATA=folder] [CONF=file] [OUT=file]
+make benchmark NAME=quality [DATA=folder] [CONF=file] [OUT=file] [KEEP=folder]
+
+With KEEP each split is kept there when it is done, and a run that was stopped goes on after it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pyspark.sql import SparkSession
 
 from benchmarks.command import run_benchmark
+from benchmarks.kept_splits import PROBED, describe_split, read_split, write_whole
 from benchmarks.splits import format_gain, mean_gain, sum_by_company
 from hcf_spark.config import Config
 from hcf_spark.evaluation.comparison import NOT_SIMPLE, probe_gains
-from hcf_spark.evaluation.harness import REGIMES, HarnessResult
+from hcf_spark.evaluation.harness import REGIMES
 from hcf_spark.experiment import judge, load_snapshot, make_candidates, prepare_snapshot
 from hcf_spark.launch import DistributedCandidate
 from hcf_spark.spark.look import look_up_ids
@@ -33,90 +37,87 @@ def run(config: Config, seeds: int) -> Iterator[dict[str, Any]]:
 
     Everything is tuned on every split, a matrix beyond 10 million cells on the first: the settings found there serve
     the others, but for the weights of what ``fused`` adds, and the epochs of networks.
+
+    Raises:
+        ConfigError: the output folder holds splits of other settings.
     """
-    spark = get_session("benchmark", config)
-    load_tables.run(spark, config)
-    results: list[HarnessResult] = []
-    ids: dict[str, list[list[str]]] = {regime: [] for regime in REGIMES}
-    hidden: list[np.ndarray] = []
-    search_seed = FIRST_SEED
+    splits: list[dict[str, Any]] = []
+    spark = None
     for seed in range(FIRST_SEED, FIRST_SEED + seeds):
-        split = config.model_copy(update={"seed": seed})
-        folder = prepare_snapshot(spark, split)
-        candidates = make_candidates(spark, split, folder, Path(config.output) / "training" / str(seed))
-        snapshot = load_snapshot(folder, split)
-        if np.prod(snapshot.full.known.shape) <= LARGE:
-            search_seed = seed
-        elif results:
-            for candidate in candidates:
-                if isinstance(candidate, DistributedCandidate):
-                    candidate.settle(results[0].models[candidate.name].settings)
-        search = config.model_copy(update={"seed": search_seed})
-        results.append(judge(candidates, snapshot, search, Path(config.output) / f"{search_seed}.db"))
-        for regime, own in ids.items():
-            own.append(look_up_ids(Tables(spark, split), snapshot.test_index[regime]))
-        hidden.append(snapshot.test.warm.hidden.getnnz(axis=1))
-        yield _figures(config, results, ids, hidden)
+        file = Path(config.output) / "splits" / f"{seed}.json"
+        if not file.exists():
+            if spark is None:
+                spark = get_session("benchmark", config)
+                load_tables.run(spark, config)
+            write_whole(file, _measure(spark, config, seed, splits[0] if splits else None))
+        splits.append(read_split(file, config))
+        yield _figures(splits, config.evaluation.cutoff)
 
 
-def _figures(
-    config: Config, results: Sequence[HarnessResult], ids: Mapping[str, Sequence[Sequence[str]]],
-    hidden: Sequence[np.ndarray],
-) -> dict[str, Any]:  # fmt: skip
-    names = list(dict.fromkeys(config.evaluation.models))
-    fused = [result.models["fused"] for result in results]
-    return {regime: _rows(results, names, regime, ids[regime], config.evaluation.cutoff) for regime in REGIMES} | {
-        "bpdm": _probes(results, names, ids["warm"], hidden),
-        "seconds": {
-            name: {part: getattr(results[0].models[name], f"{part}_seconds") for part in ("tune", "fit")}
-            for name in names
+def _measure(spark: SparkSession, config: Config, seed: int, first: dict[str, Any] | None) -> dict[str, Any]:
+    split = config.model_copy(update={"seed": seed})
+    folder = prepare_snapshot(spark, split)
+    candidates = make_candidates(spark, split, folder, Path(config.output) / "training" / str(seed))
+    snapshot = load_snapshot(folder, split)
+    search = split
+    if first is not None and np.prod(snapshot.full.known.shape) > LARGE:
+        search = config.model_copy(update={"seed": FIRST_SEED})
+        for candidate in candidates:
+            if isinstance(candidate, DistributedCandidate):
+                candidate.settle(first["models"][candidate.name]["settings"])
+    result = judge(candidates, snapshot, search, Path(config.output) / f"{search.seed}.db")
+    ids = {regime: look_up_ids(Tables(spark, split), snapshot.test_index[regime]) for regime in REGIMES}
+    return describe_split(config, result, ids, snapshot.test.warm.hidden.getnnz(axis=1))
+
+
+def _figures(splits: Sequence[dict[str, Any]], cutoff: int) -> dict[str, Any]:
+    fused = [split["models"]["fused"] for split in splits]
+    first = splits[0]["models"]
+    return {regime: _rows(splits, regime, cutoff) for regime in REGIMES} | {
+        "bpdm": _probes(splits),
+        "seconds": {name: own["seconds"] for name, own in first.items()},
+        "fused_by_vectors": {
+            regime: float(np.mean([own["by_vectors"][regime] for own in fused])) for regime in REGIMES
         },
-        "fused_by_vectors": {regime: float(np.mean([own.by_vectors[regime] for own in fused])) for regime in REGIMES},
-        "seeds": list(range(FIRST_SEED, FIRST_SEED + len(results))),
-        "champions": [result.champion for result in results],
-        "kept": {regime: [own.settings[regime]["model"] for own in fused] for regime in REGIMES},
+        "seeds": list(range(FIRST_SEED, FIRST_SEED + len(splits))),
+        "champions": [split["champion"] for split in splits],
+        "kept": {regime: [own["settings"][regime]["model"] for own in fused] for regime in REGIMES},
     }
 
 
-def _rows(
-    results: Sequence[HarnessResult], names: Sequence[str], regime: str, ids: Sequence[Sequence[str]], cutoff: int
-) -> dict[str, Any]:
-    ndcg = f"ndcg_at_{cutoff}"
-    judged = {name: [getattr(result.models[name], regime) for result in results] for name in names}
+def _rows(splits: Sequence[dict[str, Any]], regime: str, cutoff: int) -> dict[str, Any]:
+    ids = [split["ids"][regime] for split in splits]
     keys = [*(f"{figure}_at_{cutoff}" for figure in FIGURES), *WHOLE]
+
+    def of(name: str) -> list[dict[str, Any]]:
+        return [split["models"][name][regime] for split in splits]
+
     return {
-        name: {key: float(np.mean([m.summary[key] for m in own])) for key in keys}
+        name: {key: float(np.mean([own["summary"][key] for own in of(name)])) for key in keys}
         | {
             "fused_over_it": mean_gain(
                 ids,
-                [fused.per_company[ndcg] - m.per_company[ndcg] for fused, m in zip(judged["fused"], own, strict=True)],
+                [np.subtract(fused["ndcg"], own["ndcg"]) for fused, own in zip(of("fused"), of(name), strict=True)],
                 seed=0,
             )
         }
-        for name, own in judged.items()
+        for name in splits[0]["models"]
     }
 
 
-def _probes(
-    results: Sequence[HarnessResult], names: Sequence[str], ids: Sequence[Sequence[str]], hidden: Sequence[np.ndarray]
-) -> dict[str, Any]:
+def _probes(splits: Sequence[dict[str, Any]]) -> dict[str, Any]:
     keys = ("precision", "recall", "auc", "average_precision")
-    probed = {name: [result.models[name].bpdm for result in results] for name in names}
+    ids = [split["ids"]["warm"] for split in splits]
+    hidden = sum_by_company(ids, [np.asarray(split["hidden"]) for split in splits])
+    probed = {name: [split["models"][name]["bpdm"] for split in splits] for name in splits[0]["models"]}
     cells = {
-        name: {
-            "hits": sum_by_company(ids, [own.hits for own in of_model]),
-            "predicted": sum_by_company(ids, [own.predicted for own in of_model]),
-            "hidden": sum_by_company(ids, hidden),
-            **{
-                key: sum_by_company(ids, [own.per_company[key] for own in of_model])
-                for key in ("company_auc", "company_average_precision")
-            },
-        }
+        name: {key: sum_by_company(ids, [np.asarray(own["per_company"][key]) for own in of_model]) for key in PROBED}
+        | {"hidden": hidden}
         for name, of_model in probed.items()
     }
     gains = probe_gains(cells, seed=0)
     return {
-        name: {key: float(np.mean([own.summary[key] for own in of_model])) for key in keys}
+        name: {key: float(np.mean([own["summary"][key] for own in of_model])) for key in keys}
         | {"over_ae": {key: gains.get(name, {}).get(key) for key in ("precision", "recall")}}
         for name, of_model in probed.items()
     }
@@ -159,4 +160,4 @@ def _summary(rows: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    run_benchmark(__doc__, run, print_table, seeds=5)
+    run_benchmark(__doc__, run, print_table, can_go_on=True, seeds=5)

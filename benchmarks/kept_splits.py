@@ -1,0 +1,88 @@
+"""What ``quality`` needs of a split, in a file, so that a run that was stopped goes on after it."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hcf_spark import __version__
+from hcf_spark.config import Config
+from hcf_spark.errors import ConfigError
+from hcf_spark.evaluation.evaluate import Metrics
+from hcf_spark.evaluation.harness import REGIMES, HarnessResult
+
+PROBED = ("hits", "predicted", "company_auc", "company_average_precision")
+"""Of the probe, by company."""
+_OF_NO_EFFECT = ("output", "seed", "log_level", "spark", "mlflow", "score", "study", "communities")
+
+
+def describe_split(
+    config: Config, result: HarnessResult, ids: Mapping[str, Sequence[str]], hidden: np.ndarray
+) -> dict[str, Any]:
+    """A split as plain values.
+
+    Args:
+        config: of all splits.
+        result: of the split.
+        ids: by regime, the company_id of each judged company.
+        hidden: (judged warm companies,) number of hidden products.
+    """
+    ndcg = f"ndcg_at_{config.evaluation.cutoff}"
+
+    def describe(metrics: Metrics) -> dict[str, Any]:
+        return {"summary": metrics.summary, "ndcg": metrics.per_company[ndcg].tolist()}
+
+    return {
+        "settings": _settings(config),
+        "ids": {regime: list(ids[regime]) for regime in REGIMES},
+        "hidden": hidden.tolist(),
+        "champion": result.champion,
+        "models": {
+            name: {
+                "seconds": {"tune": own.tune_seconds, "fit": own.fit_seconds},
+                "settings": own.settings,
+                "by_vectors": own.by_vectors,
+                "warm": describe(own.warm),
+                "cold": describe(own.cold),
+                "bpdm": {
+                    "summary": own.bpdm.summary,
+                    "per_company": {key: _by_company(own.bpdm, key).tolist() for key in PROBED},
+                },
+            }
+            for name, own in ((name, result.models[name]) for name in dict.fromkeys(config.evaluation.models))
+        },
+    }
+
+
+def write_whole(file: Path, split: Mapping[str, Any]) -> None:
+    """Write a split in one atomic step."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    waiting = file.with_suffix(f".{os.getpid()}")
+    waiting.write_text(json.dumps(split), encoding="utf-8")
+    os.replace(waiting, file)
+
+
+def read_split(file: Path, config: Config) -> dict[str, Any]:
+    """Read a split.
+
+    Raises:
+        ConfigError: it was measured with other settings, or by another version.
+    """
+    split = json.loads(file.read_text(encoding="utf-8"))
+    asked = _settings(config)
+    others = [name for name, own in asked.items() if split["settings"].get(name) != own]
+    if others:
+        raise ConfigError(f"{file} was measured with another {', '.join(others)}: keep this run in another folder")
+    return split
+
+
+def _by_company(metrics: Metrics, key: str) -> np.ndarray:
+    return getattr(metrics, key) if key in ("hits", "predicted") else metrics.per_company[key]
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    settings = {name: own for name, own in config.to_masked().items() if name not in _OF_NO_EFFECT}
+    return {"version": __version__, **json.loads(json.dumps(settings))}

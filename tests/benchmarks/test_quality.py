@@ -1,0 +1,88 @@
+"""The quality benchmark, over two splits."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import SMALL
+from optuna.storages import InMemoryStorage
+from worlds import random_world
+
+from benchmarks import quality
+from benchmarks.kept_splits import describe_split
+from hcf_spark.config import load_config
+from hcf_spark.errors import ConfigError
+from hcf_spark.evaluation.candidate import Search
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
+from hcf_spark.evaluation.fused import FusedCandidate
+from hcf_spark.evaluation.harness import run_harness
+
+MODELS = ["popularity", "ae", "fused"]
+FUSED = FusedCandidate(CLOSED_FORM, replace(CLOSED_FORM["ae"], name="text_dae"), 256)  # the network needs processes
+
+
+@pytest.fixture
+def config(tmp_path):
+    return load_config(overrides=[*SMALL, f"output={tmp_path}", f"evaluation.models={MODELS}", "evaluation.cutoff=3"])
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Seeds of the splits that were measured, in place of a session's."""
+    seeds = []
+
+    def measure(spark, config, seed, first):
+        assert (first is None) == (seed == quality.FIRST_SEED)
+        seeds.append(seed)
+        inner, full = random_world(seed), random_world(seed + 1)
+        search = Search(2, config.evaluation.cutoff, seed, InMemoryStorage())
+        candidates = [CLOSED_FORM["popularity"], CLOSED_FORM["ae"], FUSED]
+        result = run_harness(candidates, *inner, *full, search, progress=False)
+        ids = {regime: [str(row) for row in range(20)] for regime in ("warm", "cold")}
+        return describe_split(config, result, ids, np.ones(20, np.int64))
+
+    monkeypatch.setattr(quality, "_measure", measure)
+    monkeypatch.setattr(quality, "get_session", lambda *_: None)
+    monkeypatch.setattr(quality.load_tables, "run", lambda *_: None)
+    return seeds
+
+
+def test_figures_are_of_all_splits_so_far(config, measured):
+    first, both = quality.run(config, 2)
+    assert measured == first["seeds"] + both["seeds"][1:] == [300, 301]
+    assert list(both["warm"]) == list(both["bpdm"]) == MODELS
+    for regime in ("warm", "cold"):
+        assert both[regime]["fused"]["fused_over_it"]["difference"] == 0
+        gain = both[regime]["popularity"]["fused_over_it"]
+        assert gain["by_split"][0] == first[regime]["popularity"]["fused_over_it"]["difference"]
+        means = [both[regime][name]["ndcg_at_3"] for name in ("fused", "popularity")]
+        assert gain["difference"] == pytest.approx(means[0] - means[1], abs=1e-12)
+    quality.print_table(both)
+
+
+def test_a_run_that_was_stopped_goes_on_after_the_last_whole_split(config, measured):
+    run = quality.run(config, 3)
+    next(run)
+    run.close()
+    resumed = list(quality.run(config, 2))
+    assert measured == [300, 301]
+    assert list(quality.run(config, 2)) == resumed
+    assert measured == [300, 301]
+
+
+def test_splits_of_other_settings_are_not_taken(config, measured):
+    next(quality.run(config, 1))
+    other = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"trials": 3})})
+    with pytest.raises(ConfigError) as caught:
+        next(quality.run(other, 1))
+    assert str(caught.value) == (
+        f"{config.output}/splits/300.json was measured with another evaluation: keep this run in another folder"
+    )
+
+
+@pytest.mark.slow
+def test_two_splits_from_the_tables_on(spark, config):
+    models = config.evaluation.model_copy(update={"models": ["popularity", "ae", "text_dae", "fused"]})
+    *_, found = quality.run(config.model_copy(update={"evaluation": models}), 2)
+    assert found["seeds"] == [300, 301]
+    assert list(found["cold"]) == models.models
