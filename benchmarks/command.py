@@ -43,9 +43,9 @@ def run_benchmark(
     flags = parser.parse_args(sys.argv[1:])
     configure_logging("info")
     keep = flags.keep if can_go_on else None
-    with nullcontext(keep) if keep else tempfile.TemporaryDirectory() as output:
+    with nullcontext(Path(keep).absolute()) if keep else tempfile.TemporaryDirectory() as output:
         data = ["input.source=csv", f"input.folder={flags.data}"] if flags.data else []
-        config: Config = load_config([DEMO, *flags.conf], [f"output={output}", *data])
+        config: Config = load_config([DEMO, *flags.conf], data).model_copy(update={"output": str(output)})
         for found in measure(config, **{name: getattr(flags, name) for name in numbers}):
             if flags.out:
                 Path(flags.out).write_text(json.dumps(found, indent=1), encoding="utf-8")

@@ -8,15 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from hcf_spark import __version__
 from hcf_spark.config import Config
-from hcf_spark.errors import ConfigError
 from hcf_spark.evaluation.evaluate import Metrics
 from hcf_spark.evaluation.harness import REGIMES, HarnessResult
 
 PROBED = ("hits", "predicted", "company_auc", "company_average_precision")
 """Of the probe, by company."""
-_OF_NO_EFFECT = ("output", "seed", "log_level", "spark", "mlflow", "score", "study", "communities")
 
 
 def describe_split(
@@ -36,7 +33,6 @@ def describe_split(
         return {"summary": metrics.summary, "ndcg": metrics.per_company[ndcg].tolist()}
 
     return {
-        "settings": _settings(config),
         "ids": {regime: list(ids[regime]) for regime in REGIMES},
         "hidden": hidden.tolist(),
         "champion": result.champion,
@@ -65,24 +61,5 @@ def write_whole(file: Path, split: Mapping[str, Any]) -> None:
     os.replace(waiting, file)
 
 
-def read_split(file: Path, config: Config) -> dict[str, Any]:
-    """Read a split.
-
-    Raises:
-        ConfigError: it was measured with other settings, or by another version.
-    """
-    split = json.loads(file.read_text(encoding="utf-8"))
-    asked = _settings(config)
-    others = [name for name, own in asked.items() if split["settings"].get(name) != own]
-    if others:
-        raise ConfigError(f"{file} was measured with another {', '.join(others)}: keep this run in another folder")
-    return split
-
-
 def _by_company(metrics: Metrics, key: str) -> np.ndarray:
     return getattr(metrics, key) if key in ("hits", "predicted") else metrics.per_company[key]
-
-
-def _settings(config: Config) -> dict[str, Any]:
-    settings = {name: own for name, own in config.to_masked().items() if name not in _OF_NO_EFFECT}
-    return {"version": __version__, **json.loads(json.dumps(settings))}

@@ -5,6 +5,8 @@ make benchmark NAME=quality [DATA=folder] [CONF=file] [OUT=file] [KEEP=folder]
 With KEEP each split is kept there when it is done, and a run that was stopped goes on after it.
 """
 
+import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,22 +15,24 @@ import numpy as np
 from pyspark.sql import SparkSession
 
 from benchmarks.command import run_benchmark
-from benchmarks.kept_splits import PROBED, describe_split, read_split, write_whole
+from benchmarks.kept_splits import PROBED, describe_split, write_whole
 from benchmarks.splits import format_gain, mean_gain, sum_by_company
 from hcf_spark.config import Config
 from hcf_spark.evaluation.comparison import NOT_SIMPLE, probe_gains
 from hcf_spark.evaluation.harness import REGIMES
 from hcf_spark.experiment import judge, load_snapshot, make_candidates, prepare_snapshot
+from hcf_spark.grid import Point
 from hcf_spark.launch import DistributedCandidate
 from hcf_spark.spark.look import look_up_ids
 from hcf_spark.spark.session import get_session
 from hcf_spark.spark.tables import Tables
+from hcf_spark.study import identify_input
 from jobs import load_tables
 
 FIGURES = ("recall", "ndcg")
 WHOLE = ("auc", "average_precision")
 FIRST_SEED = 300
-"""Of splits that nobody looked at when models and guard were made."""
+"""Models and guard were found on splits by smaller seeds."""
 LARGE = 10_000_000
 
 
@@ -38,34 +42,37 @@ def run(config: Config, seeds: int) -> Iterator[dict[str, Any]]:
     Everything is tuned on every split, a matrix beyond 10 million cells on the first: the settings found there serve
     the others, but for the weights of what ``fused`` adds, and the epochs of networks.
 
-    Raises:
-        ConfigError: the output folder holds splits of other settings.
+    Each split is a file under ``splits`` in the output folder, in a folder named by settings, code and input.
     """
+    spark = get_session("benchmark", config)
+    folder = Path(config.output) / "splits" / Point({}, config).key(identify_input(spark, config))
+    files = {seed: folder / f"{seed}.json" for seed in range(FIRST_SEED, FIRST_SEED + seeds)}
+    if not all(file.exists() for file in files.values()):
+        load_tables.run(spark, config)
     splits: list[dict[str, Any]] = []
-    spark = None
-    for seed in range(FIRST_SEED, FIRST_SEED + seeds):
-        file = Path(config.output) / "splits" / f"{seed}.json"
+    for seed, file in files.items():
         if not file.exists():
-            if spark is None:
-                spark = get_session("benchmark", config)
-                load_tables.run(spark, config)
-            write_whole(file, _measure(spark, config, seed, splits[0] if splits else None))
-        splits.append(read_split(file, config))
+            write_whole(file, _measure(spark, config, seed, folder, splits[0] if splits else None))
+        splits.append(json.loads(file.read_text(encoding="utf-8")))
         yield _figures(splits, config.evaluation.cutoff)
 
 
-def _measure(spark: SparkSession, config: Config, seed: int, first: dict[str, Any] | None) -> dict[str, Any]:
+def _measure(
+    spark: SparkSession, config: Config, seed: int, folder: Path, first: dict[str, Any] | None
+) -> dict[str, Any]:
     split = config.model_copy(update={"seed": seed})
-    folder = prepare_snapshot(spark, split)
-    candidates = make_candidates(spark, split, folder, Path(config.output) / "training" / str(seed))
-    snapshot = load_snapshot(folder, split)
-    search = split
+    snapshot_folder, work = prepare_snapshot(spark, split), folder / "training"
+    candidates = make_candidates(spark, split, snapshot_folder, work)
+    snapshot = load_snapshot(snapshot_folder, split)
+    search, storage = split, folder / f"{seed}.db"
+    storage.unlink(missing_ok=True)  # of a run that was stopped here: seconds are those of all trials
     if first is not None and np.prod(snapshot.full.known.shape) > LARGE:
-        search = config.model_copy(update={"seed": FIRST_SEED})
+        search, storage = config.model_copy(update={"seed": FIRST_SEED}), folder / f"{FIRST_SEED}.db"
         for candidate in candidates:
             if isinstance(candidate, DistributedCandidate):
                 candidate.settle(first["models"][candidate.name]["settings"])
-    result = judge(candidates, snapshot, search, Path(config.output) / f"{search.seed}.db")
+    result = judge(candidates, snapshot, search, storage)
+    shutil.rmtree(work, ignore_errors=True)
     ids = {regime: look_up_ids(Tables(spark, split), snapshot.test_index[regime]) for regime in REGIMES}
     return describe_split(config, result, ids, snapshot.test.warm.hidden.getnnz(axis=1))
 

@@ -48,7 +48,7 @@ class DistributedCandidate:
         snapshot: folder of the snapshot.
         work: folder for checkpoints, seen by all nodes.
         settings: of training; those of the network are tried first.
-        max_judged: while training, validation is measured on about so many companies.
+        max_judged: while training, validation looks at about so many companies of all.
         factors: setting of the network to f: from 1/f to f times its value is tried (of dropout not more than half way
             to 1); a value of 0 stays.
     """
@@ -125,7 +125,8 @@ class DistributedCandidate:
         others = self._settings.model_dump(include={"patience_steps", "timeout_seconds", "use_gpu"})
         return TrainPlan(
             snapshot=str(self._snapshot), folder=str(folder), network=self.name, use_validation=cutoff is not None,
-            epochs=epochs, cutoff=cutoff or 1, max_judged=self._max_judged, seed=seed, **network, **others,
+            epochs=epochs, cutoff=cutoff or 1, max_judged=self._max_judged if cutoff else 1, seed=seed,
+            **network, **others,
         )  # fmt: skip
 
     def _load(self, companies: Companies, plan: TrainPlan) -> Model:

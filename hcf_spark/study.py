@@ -60,7 +60,7 @@ def run_study(spark: SparkSession, config: Config) -> str:
         DataError: the settings of some points leave nothing to train or to judge on; the others are in the table.
     """
     folder = Path(config.output).absolute() / "studies" / config.study.name
-    points = {point.key(_identify_input(spark, point.config)): point for point in list_points(config)}
+    points = {point.key(identify_input(spark, point.config)): point for point in list_points(config)}
     files = {key: folder / "points" / f"{key}.json" for key in points}
     pending = [key for key in points if not files[key].exists()]
     logger.info("study %s: %d points, %d of them still to run", config.study.name, len(points), len(pending))
@@ -98,7 +98,7 @@ def _run_points(spark: SparkSession, config: Config, points: Mapping[str, Point]
     return problems
 
 
-def _identify_input(spark: SparkSession, config: Config) -> list[Any]:
+def identify_input(spark: SparkSession, config: Config) -> list[Any]:
     """What tells the input of today from that of another day; the sample world is told by its settings."""
     if config.input.source == "csv":
         files = sorted(Path(config.input.folder or ".").glob("*.csv"))

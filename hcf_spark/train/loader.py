@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ class SnapshotLoader:
             raise TrainingError(f"training cannot read {self._folder}, for its # or ?: set output to another folder")
         self._files = manifest.files_of_rank(rank, ranks)
         self._seed = (seed, rank)
-        self._kept: dict[DataFile, Rows] = {}
+        self._read = cache(self._read_file) if len(self._files) == 1 else self._read_file
 
     def batches(self, rows_per_batch: int, epoch: int, keep_cold: bool) -> Iterator[Rows]:
         """Endless shuffled batches; the order depends on seed, rank and epoch only.
@@ -109,11 +110,6 @@ class SnapshotLoader:
             rows = self._read(file)
             for start in range(0, len(rows), rows_per_batch):
                 yield rows.take(slice(start, start + rows_per_batch))
-
-    def _read(self, file: DataFile) -> Rows:
-        if file not in self._kept:
-            self._kept = {file: self._read_file(file)}
-        return self._kept[file]
 
     def _read_file(self, file: DataFile) -> Rows:
         with warnings.catch_warnings():

@@ -23,7 +23,7 @@ class TrainPlan:
         patience_steps: stop after so many steps without a better validation score, when an epoch ends; steps and not
             epochs, since those of small data are short.
         cutoff: K of the validation NDCG@K.
-        max_judged: it is measured on about so many companies in all, drawn by seed.
+        max_judged: of all companies about so many are drawn by seed; it is measured on those with something held out.
         batch_companies: of all processes together.
         hidden_size, depth, dropout: of the network.
         learning_rate, weight_decay: of AdamW.

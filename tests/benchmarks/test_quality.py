@@ -9,9 +9,9 @@ from optuna.storages import InMemoryStorage
 from worlds import random_world
 
 from benchmarks import quality
+from benchmarks.command import run_benchmark
 from benchmarks.kept_splits import describe_split
 from hcf_spark.config import load_config
-from hcf_spark.errors import ConfigError
 from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.fused import FusedCandidate
@@ -31,7 +31,7 @@ def measured(monkeypatch):
     """Seeds of the splits that were measured, in place of a session's."""
     seeds = []
 
-    def measure(spark, config, seed, first):
+    def measure(spark, config, seed, folder, first):
         assert (first is None) == (seed == quality.FIRST_SEED)
         seeds.append(seed)
         inner, full = random_world(seed), random_world(seed + 1)
@@ -70,19 +70,45 @@ def test_a_run_that_was_stopped_goes_on_after_the_last_whole_split(config, measu
     assert measured == [300, 301]
 
 
-def test_splits_of_other_settings_are_not_taken(config, measured):
+@pytest.mark.parametrize(("change", "again"), [({"seed": 1}, True), ({"log_level": "error"}, False)])
+def test_splits_of_other_settings_are_not_taken(config, measured, change, again):
     next(quality.run(config, 1))
-    other = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"trials": 3})})
-    with pytest.raises(ConfigError) as caught:
-        next(quality.run(other, 1))
-    assert str(caught.value) == (
-        f"{config.output}/splits/300.json was measured with another evaluation: keep this run in another folder"
-    )
+    next(quality.run(config.model_copy(update=change), 1))
+    assert measured == [300, 300][: 1 + again]
+
+
+def test_splits_of_other_files_are_not_taken(config, measured, tmp_path):
+    source = config.input.model_copy(update={"source": "csv", "folder": str(tmp_path)})
+    own = config.model_copy(update={"input": source})
+    for text in ("a", "b", "c"):
+        (tmp_path / "usage.csv").write_text(text)
+        next(quality.run(own, 1))
+    assert measured == [300, 300, 300]
+
+
+def test_the_folder_to_keep_is_the_same_wherever_a_process_runs(monkeypatch, tmp_path):
+    folders = []
+
+    def measure(config):
+        folders.append(config.output)
+        yield {}
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["quality", "--keep", "007 # kept", "--out", str(tmp_path / "found.json")])
+    run_benchmark("about", measure, lambda found: None, can_go_on=True)
+    assert folders == [str(tmp_path / "007 # kept")]
 
 
 @pytest.mark.slow
-def test_two_splits_from_the_tables_on(spark, config):
+@pytest.mark.parametrize("large", [0, quality.LARGE], ids=["settings of the first split", "settings of its own"])
+def test_splits_from_the_tables_on_are_the_same_after_a_stop(spark, config, monkeypatch, large, tmp_path):
+    monkeypatch.setattr(quality, "LARGE", large)
     models = config.evaluation.model_copy(update={"models": ["popularity", "ae", "text_dae", "fused"]})
-    *_, found = quality.run(config.model_copy(update={"evaluation": models}), 2)
+    config = config.model_copy(update={"evaluation": models})
+    stopped = config.model_copy(update={"output": str(tmp_path / "stopped")})
+    next(quality.run(stopped, 1))
+    *_, found = quality.run(stopped, 2)
+    *_, expected = quality.run(config, 2)
     assert found["seeds"] == [300, 301]
     assert list(found["cold"]) == models.models
+    assert {**found, "seconds": None} == {**expected, "seconds": None}

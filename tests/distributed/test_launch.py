@@ -10,6 +10,7 @@ from tiny_snapshot import Company, checkerboard_shards, write_snapshot
 
 from hcf_spark.errors import TrainingError
 from hcf_spark.evaluation.candidate import Search, judge_trial
+from hcf_spark.experiment import make_candidates
 from hcf_spark.launch import DistributedCandidate
 from hcf_spark.models.hcf import Dcf, Hcf
 from hcf_spark.nn.checkpoint import load_tensors
@@ -115,6 +116,23 @@ def test_tuned_on_inner_then_fitted_on_everything_for_as_many_epochs(
     _, about = load_tensors(tmp_path / "work" / "hcf-full" / BEST)
     assert about["epoch"] == epochs
     assert len(candidate.history) == 4
+
+
+def test_a_network_in_training_judges_no_more_companies_than_evaluation_does(
+    snapshot, make_config, tmp_path, monkeypatch
+):
+    plans = []
+
+    def note(self, asked):
+        plans.extend(asked)
+        return run_here(self, asked)
+
+    monkeypatch.setattr(DistributedCandidate, "_distribute", note)
+    config = make_config(*WHOLE_BATCH, "evaluation.models=[hcf]", "evaluation.max_companies=9")
+    (candidate,) = make_candidates(None, config, snapshot, tmp_path / "work")
+    found = read_snapshot(snapshot, Manifest.read(snapshot), 100, 100, 0)
+    candidate.tune(found.inner, found.validation, Search(trials=2, cutoff=3, seed=0))
+    assert {plan.max_judged for plan in plans} == {9}
 
 
 def test_settings_found_elsewhere_are_taken_and_no_others_are_tried(tune, snapshot, in_this_process):

@@ -97,7 +97,7 @@ def test_steps_are_the_same_on_every_process_and_enough_for_the_fullest(make_loa
         assert len(list(islice(make_loader(rank, ranks).batches(2, 1, keep_cold=True), steps))) == steps
 
 
-def test_the_file_read_last_is_not_read_again(make_loader, monkeypatch):
+def test_the_only_file_of_a_process_is_read_once(make_loader, monkeypatch):
     read, files = SnapshotLoader._read_file, []
 
     def note(self, file):

@@ -136,7 +136,8 @@ def test_a_finished_run_is_not_trained_again(snapshot, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [{"learning_rate": 0.03}, {"seed": 1}, {"network": "dcf"}, {"use_validation": False}]
+    "change",
+    [{"learning_rate": 0.03}, {"seed": 1}, {"network": "dcf"}, {"use_validation": False}, {"max_judged": 6}],
 )
 def test_a_run_with_other_settings_starts_anew(snapshot, tmp_path, change):
     train(make_plan(snapshot, tmp_path / "run", epochs=2))
@@ -288,3 +289,15 @@ def test_validation_may_be_measured_on_some_of_the_companies(tmp_path, monkeypat
     assert drawn == again
     assert 40 < len(drawn) < 80
     assert len(everyone) == 200
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_all_ranks_judge_what_one_would(tmp_path, ranks):
+    write_snapshot(tmp_path / "snapshot", checkerboard_shards(60, 8, 3), [], n_products=8)
+    plan = make_plan(tmp_path / "snapshot", tmp_path / "run", max_judged=20)
+    alone, *others = (
+        Trainer(plan, rank, of, torch.device("cpu"))._is_judged
+        for rank, of in [(0, 1), *((rank, ranks) for rank in range(ranks))]
+    )
+    assert 0 < alone.sum() < 60
+    assert all((other == alone).all() for other in others)
