@@ -109,9 +109,7 @@ def fit_model(n_companies: int, n_products: int, text_dimension: int) -> Model:
     warm = Mixture((EaseTextIals(linear, ials, 0.1), nearest, network), (1.0, 0.1, 0.1))
     cold = Mixture((ridge, words), (1.0, 1.0))
     calibration = RowCalibration(1.0, 1.0, 0.0, np.zeros(2), np.zeros(2), np.ones(2))
-    return Calibrated(
-        Fused.of_parts(warm, cold, companies, vector_size=256, seed=0), calibration, calibration, reach=0.0
-    )
+    return Calibrated(Fused.of_parts(warm, cold, companies, vector_size=256, seed=0), calibration, calibration)
 
 
 def load_registered(n_companies: int, n_products: int, output: Path) -> mlflow.pyfunc.PyFuncModel:

@@ -1,7 +1,9 @@
 """Scores to probabilities, by what validation cells hold; and how far probabilities can be trusted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import product
 
 import numpy as np
 from scipy.special import logit
@@ -18,9 +20,11 @@ from hcf_spark.models.ranking import csr_rows
 
 _OTHER_CELLS = 100_000
 _LEAST_SLOPE = 1e-3
-_REACHES = (0.0, 0.1, 0.25, 0.5, 1.0)
+_REACHES = (0.0, 0.5, 1.0)
+_SHARES = (0.0, 0.5, 1.0)
 _SCALES = (0.03, 0.1, 0.3, 1.0, 3.0)
 _COMPANIES = 4000
+_COMPANIES_RANKED = 2000
 
 
 def calibrate(inner: Model, validation: Regimes, cutoff: int, seed: int) -> Callable[[Model], Calibrated]:
@@ -28,18 +32,31 @@ def calibrate(inner: Model, validation: Regimes, cutoff: int, seed: int) -> Call
 
     Args:
         inner: fitted on the inner companies.
-        validation: the holdouts; 4,000 companies of each are used, if there are more.
-        cutoff: K of the NDCG@K that the reach is chosen by: that of companies ranked for products.
+        validation: the holdouts; 4,000 companies of each are used, if there are more, 2,000 of them to be ranked.
+        cutoff: K of the NDCG@K of companies for products, by which reach and share are chosen.
         seed: of the cells drawn.
     """
-    warm, cold = (_fit(inner, holdout, seed) for holdout in (validation.warm, validation.cold))
-    scored = ScoredHoldout.of(inner, _some(validation.warm))
+    warm, cold = (
+        _order_companies(_fit(inner, holdout, seed), reaches, inner, holdout, cutoff)
+        for holdout, reaches in ((validation.warm, _REACHES), (validation.cold, (0.0,)))
+    )
+    return partial(Calibrated, warm=warm, cold=cold)
 
-    def ndcg(reach: float) -> float:
-        for_products = scored.map(Calibrated(inner, warm, cold, reach).for_products)
+
+def _order_companies(
+    calibration: RowCalibration, reaches: Sequence[float], model: Model, holdout: Holdout, cutoff: int
+) -> RowCalibration:
+    """With the reach and share by which most hidden companies of the products are found."""
+    scored = ScoredHoldout.of(model, _some(holdout, _COMPANIES_RANKED))
+    masses = [calibration.row_mass(scores, block.companies.known) for block, scores in scored]
+    calibration = replace(calibration, mass=float(np.concatenate(masses).mean()))
+    tried = [replace(calibration, reach=reach, share=share) for reach, share in product(reaches, _SHARES)]
+
+    def ndcg(ordered: RowCalibration) -> float:
+        for_products = scored.map(lambda scores, companies: ordered.for_products(scores, companies.known))
         return evaluate_companies(for_products, cutoff).summary[f"ndcg_at_{cutoff}"]
 
-    return partial(Calibrated, warm=warm, cold=cold, reach=max(_REACHES, key=ndcg))
+    return max(tried, key=ndcg)
 
 
 def _fit(model: Model, holdout: Holdout, seed: int) -> RowCalibration:
@@ -48,7 +65,7 @@ def _fit(model: Model, holdout: Holdout, seed: int) -> RowCalibration:
     Where higher scores are not likelier to hold one, every cell has nearly the same probability.
     """
     random = np.random.default_rng(seed)
-    holdout = _some(holdout)
+    holdout = _some(holdout, _COMPANIES)
     share = min(1.0, _OTHER_CELLS / np.prod(holdout.hidden.shape))
     features, scores, rows, used, first = [], [], [], [], 0
     for block, found in score_blocks(model, holdout):
@@ -82,5 +99,5 @@ def _fit(model: Model, holdout: Holdout, seed: int) -> RowCalibration:
     return best
 
 
-def _some(holdout: Holdout) -> Holdout:
-    return holdout.take(slice(None, None, -(-len(holdout) // _COMPANIES)))
+def _some(holdout: Holdout, limit: int) -> Holdout:
+    return holdout.take(slice(None, None, -(-len(holdout) // limit)))

@@ -193,7 +193,7 @@ def _pair(warm: Fitted, cold: Fitted) -> Fitted:
 
 
 def _pair_models(warm: Calibrated, cold: Calibrated) -> Calibrated:
-    return Calibrated(ByRegime.of(warm.model, cold.model), warm.warm, cold.cold, warm.reach)
+    return Calibrated(ByRegime.of(warm.model, cold.model), warm.warm, cold.cold)
 
 
 def _judge(

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import expit
+from scipy.special import expit, logsumexp
 
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Companies
@@ -24,12 +23,18 @@ class RowCalibration:
 
     b is above 0, so the order inside a row stays. a is linear in what tells rows apart (``row_features``).
 
+    Companies are ranked for a product by a0 + b asinh(score / t) + reach log(1 + n) - share mass, n the number of known
+    products and mass what the row has in all, log sum exp(b asinh(. / t)) over its other products: with a share of 1
+    a row is divided by its sum, as in a softmax. Both are taken less their means, so that regimes compare.
+
     Attributes:
         scale: t.
         slope: b.
         intercept: of a.
         weights: (2,) float64, of a.
         centre, spread: (2,) float64, of the features.
+        reach, share: of the order of companies.
+        mass: mean of the rows' mass.
     """
 
     scale: float
@@ -38,6 +43,9 @@ class RowCalibration:
     weights: np.ndarray
     centre: np.ndarray
     spread: np.ndarray
+    reach: float = 0.0
+    share: float = 0.0
+    mass: float = 0.0
 
     def probabilities(self, scores: np.ndarray, known: sp.csr_matrix) -> np.ndarray:
         """(B, P) float32 in [0, 1].
@@ -50,25 +58,31 @@ class RowCalibration:
         rows = self.intercept + features @ self.weights
         return expit(rows[:, None] + self._log_odds(scores)).astype(np.float32)
 
-    def for_products(self, scores: np.ndarray, known: sp.csr_matrix, reach: float) -> np.ndarray:
-        """(B, P) float32 log odds; rows are told apart by their n known products alone: + reach log(1 + n), centred.
-
-        Arguments as of ``probabilities``.
-        """
-        rows = self.intercept + reach * (np.log1p(known.getnnz(axis=1)) - self.centre[0])
+    def for_products(self, scores: np.ndarray, known: sp.csr_matrix) -> np.ndarray:
+        """(B, P) float32, to rank companies for each product by; arguments as of ``probabilities``."""
+        reach = self.reach * (np.log1p(known.getnnz(axis=1)) - self.centre[0])
+        rows = self.intercept + reach - self.share * (self.row_mass(scores, known) - self.mass)
         return (rows[:, None] + self._log_odds(scores)).astype(np.float32)
+
+    def row_mass(self, scores: np.ndarray, known: sp.csr_matrix) -> np.ndarray:
+        """(B,) float64; the mean for a row whose products are all known. Arguments as of ``probabilities``."""
+        others = self._log_odds(scores)
+        others[csr_rows(known), known.indices] = -np.inf
+        mass = logsumexp(others, axis=1)
+        return np.where(np.isfinite(mass), mass, self.mass)
 
     def _log_odds(self, scores: np.ndarray) -> np.ndarray:
         return self.slope * np.arcsinh(scores / self.scale, dtype=np.float64)
 
     def array(self) -> np.ndarray:
-        """(9,) float64, all of it."""
-        return np.concatenate([[self.scale, self.slope, self.intercept], self.weights, self.centre, self.spread])
+        """(12,) float64, all of it."""
+        rows = [self.weights, self.centre, self.spread, [self.reach, self.share, self.mass]]
+        return np.concatenate([[self.scale, self.slope, self.intercept], *rows])
 
     @classmethod
     def from_array(cls, array: np.ndarray) -> Self:
         """What ``array`` was taken from."""
-        return cls(*array[:3].tolist(), *np.split(array[3:], 3))
+        return cls(*array[:3].tolist(), *np.split(array[3:9], 3), *array[9:].tolist())
 
 
 def standardised(features: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
@@ -103,14 +117,12 @@ class Calibrated:
         model: whose scores are ranked as before.
         warm: for companies with known products, if the model makes something of them.
         cold: for the others.
-        reach: what log(1 + n) adds where companies are ranked for a product, n their number of known products.
     """
 
     name: ClassVar[str] = "calibrated"
     model: Model
     warm: RowCalibration
     cold: RowCalibration
-    reach: float
 
     @property
     def folds_in(self) -> bool:
@@ -130,7 +142,7 @@ class Calibrated:
 
     def for_products(self, scores: np.ndarray, companies: Companies) -> np.ndarray:
         """What ``score_for_products`` gives, from (B, P) scores of ``model``."""
-        return self._by_regime(scores, companies, partial(RowCalibration.for_products, reach=self.reach))
+        return self._by_regime(scores, companies, RowCalibration.for_products)
 
     def _by_regime(self, scores: np.ndarray, companies: Companies, function: Callable[..., np.ndarray]) -> np.ndarray:
         scores = np.array(scores, np.float32)
@@ -144,10 +156,9 @@ class Calibrated:
         return self.model.embed(companies)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        own = {"warm": self.warm.array(), "cold": self.cold.array(), "reach": np.array([self.reach])}
-        return own | pack_parts(model=self.model)
+        return {"warm": self.warm.array(), "cold": self.cold.array()} | pack_parts(model=self.model)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         warm, cold = (RowCalibration.from_array(arrays[regime]) for regime in ("warm", "cold"))
-        return cls(unpack_part(arrays, "model"), warm, cold, arrays["reach"].item())
+        return cls(unpack_part(arrays, "model"), warm, cold)

@@ -9,14 +9,14 @@ from hcf_spark.models.both_ways import score_both_ways
 from hcf_spark.models.calibrated import Calibrated, RowCalibration
 from hcf_spark.models.rotated import Rotated
 
-CALIBRATION = RowCalibration(1.0, 2.0, -1.0, np.array([0.5, 0.5]), np.array([0.7, 0.0]), np.ones(2))
+CALIBRATION = RowCalibration(1.0, 2.0, -1.0, np.array([0.5, 0.5]), np.array([0.7, 0.0]), np.ones(2), 2.0, 0.5)
 
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_calibrated_model_is_asked_once(monkeypatch, turned):
     train, _ = random_world(0)
     raw = fit_first(CLOSED_FORM["ease"], train)
-    model = Calibrated(raw, CALIBRATION, CALIBRATION, reach=2.0)
+    model = Calibrated(raw, CALIBRATION, CALIBRATION)
     model = Rotated(model, np.eye(raw.embed(train).shape[1], dtype=np.float32)) if turned else model
     expected, score, asked = (model.score(train), model.score_for_products(train)), type(raw).score, []
     monkeypatch.setattr(type(raw), "score", lambda self, companies: asked.append(1) or score(self, companies))

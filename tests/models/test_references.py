@@ -46,7 +46,7 @@ def test_every_part_of_a_model_made_of_models_is_limited_and_it_is_saved_smaller
     calibration = RowCalibration(1.0, 1.0, 0.0, np.zeros(2), np.zeros(2), np.ones(2))
     cold = Mixture((ridge, *parts[1:]), (1.0, 1.0, 1.0, 1.0))
     fused = Fused.of_parts(parts[0], cold, Prior(0.5, 1.0), train, vector_size=256, seed=0)
-    model = Calibrated(fused, calibration, calibration, reach=0.0)
+    model = Calibrated(fused, calibration, calibration)
     limited = limit_references(model, 30, seed=0)
     cold = limited.model.cold.parts
     assert [len(cold[0].neighbourhood.neighbours.reference), len(cold[3].reference)] == [30, 30]

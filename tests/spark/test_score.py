@@ -306,9 +306,10 @@ def test_tables_of_an_earlier_release_without_sentences_are_made_anew(copied, pa
 def test_a_calibrated_model_ranks_companies_by_log_odds_and_tells_the_probability(run, package, tables, config):
     """What known products add to the rank they take from the probability here, so that it does not always fall."""
     warm, cold = (
-        RowCalibration(1.0, 0.3, intercept, np.array([-1.0, 0.0]), np.zeros(2), np.ones(2)) for intercept in (0, -1)
+        RowCalibration(1.0, 0.3, intercept, np.array([-1.0, 0.0]), np.zeros(2), np.ones(2), reach=2.0)
+        for intercept in (0, -1)
     )
-    turned = Rotated(Calibrated(package.model, warm, cold, reach=2.0), np.eye(16, dtype=np.float32))
+    turned = Rotated(Calibrated(package.model, warm, cold), np.eye(16, dtype=np.float32))
     calibrated = package.with_model(turned, None)
     run(calibrated, version="9")
     found = read(tables, "product_scores", "9").sort_values(["product_id", "rank"])
