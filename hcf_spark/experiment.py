@@ -45,10 +45,11 @@ def load_snapshot(folder: Path, config: Config) -> Snapshot:
     return read_snapshot(folder, Manifest.read(folder), limits.max_fit_companies, limits.max_companies, config.seed)
 
 
-def make_candidates(spark: SparkSession, config: Config, snapshot: Path, work: Path) -> list[Candidate]:
+def make_candidates(spark: SparkSession | None, config: Config, snapshot: Path, work: Path) -> list[Candidate]:
     """The models of ``evaluation.models``, in that order.
 
     Args:
+        spark: the session whose cluster trains networks; None to train them in this process, which may be a Spark task.
         snapshot: folder of the snapshot.
         work: folder for what training keeps while it runs.
     """
@@ -61,12 +62,6 @@ def make_candidates(spark: SparkSession, config: Config, snapshot: Path, work: P
     fused = FusedCandidate(CLOSED_FORM, deep[TextDae.name], config.fused.vector_size)
     known = {**CLOSED_FORM, **deep, fused.name: fused}
     return [known[name] for name in dict.fromkeys(config.evaluation.models)]
-
-
-def make_candidates_without_spark(config: Config) -> list[Candidate] | None:
-    """The same, fitted in one process, which may be a Spark task; None if one of them needs a session."""
-    names = dict.fromkeys(config.evaluation.models)
-    return [CLOSED_FORM[name] for name in names] if names.keys() <= CLOSED_FORM.keys() else None
 
 
 def judge(

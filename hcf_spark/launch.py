@@ -23,6 +23,7 @@ from hcf_spark.models.companies import Companies, Regimes, text_mean
 from hcf_spark.models.hcf import Dcf, Hcf
 from hcf_spark.models.text_dae import TextDae
 from hcf_spark.nn.checkpoint import load_tensors, save_tensors
+from hcf_spark.spark.encode import task_resources
 from hcf_spark.train.loop import BEST, START
 from hcf_spark.train.manifest import Manifest
 from hcf_spark.train.plan import TrainPlan
@@ -44,7 +45,7 @@ class DistributedCandidate:
 
     Args:
         kind: the class of its models; what is trained goes by its name.
-        spark: the session whose cluster trains.
+        spark: the session whose cluster trains; None to train in this process, which may be a Spark task.
         snapshot: folder of the snapshot.
         work: folder for checkpoints, seen by all nodes.
         settings: of training; those of the network are tried first.
@@ -54,8 +55,8 @@ class DistributedCandidate:
     """
 
     def __init__(
-        self, kind: type[Hcf | TextDae], spark: SparkSession, snapshot: Path, work: Path, settings: TrainSettings,
-        max_judged: int, factors: Mapping[str, float],
+        self, kind: type[Hcf | TextDae], spark: SparkSession | None, snapshot: Path, work: Path,
+        settings: TrainSettings, max_judged: int, factors: Mapping[str, float],
     ) -> None:  # fmt: skip
         self._kind, self._spark, self._settings, self._factors = kind, spark, settings, factors
         self._snapshot, self._work, self._max_judged = snapshot, work, max_judged
@@ -147,6 +148,8 @@ class DistributedCandidate:
         return [Progress(history) for history in self._distribute(plans)]
 
     def _distribute(self, plans: Sequence[TrainPlan]) -> list[list[dict[str, float]]]:
+        if self._spark is None:
+            return run_worker([plan.to_dict() for plan in plans], threads=task_resources()[0])
         Manifest.read(self._snapshot).files_of_rank(0, self._settings.processes)
         problem = Path(plans[0].folder) / PROBLEM
         problem.unlink(missing_ok=True)

@@ -18,13 +18,7 @@ from hcf_spark.config import Config
 from hcf_spark.errors import DataError, HcfError
 from hcf_spark.evaluation.candidate import Candidate
 from hcf_spark.evaluation.model_result import REGIMES
-from hcf_spark.experiment import (
-    judge,
-    load_snapshot,
-    make_candidates,
-    make_candidates_without_spark,
-    prepare_snapshot,
-)
+from hcf_spark.experiment import judge, load_snapshot, make_candidates, prepare_snapshot
 from hcf_spark.grid import Point, list_points
 from hcf_spark.log import timed
 from hcf_spark.report.study import render_study
@@ -49,8 +43,8 @@ def run_study(spark: SparkSession, config: Config) -> str:
 
     All of it lies under ``<output>/studies/<name>``, tables made for the points too: those of the configuration are
     only read. A point's result is a file of its own, named by settings, code and input; a study that was broken off
-    goes on at the first point without one. Points on small data whose models need no Spark run side by side in Spark
-    tasks, the others one after the other. A point that cannot be run costs no other point.
+    goes on at the first point without one. Points on small data run side by side, each in a Spark task that trains its
+    networks too (on CPUs), the others one after the other. A point that cannot be run costs no other point.
 
     Returns:
         The table as Markdown.
@@ -88,7 +82,10 @@ def _run_points(spark: SparkSession, config: Config, points: Mapping[str, Point]
     small = [key for key in snapshots if _fits_a_task(points[key].config, snapshots[key])]
     if small:
         with timed(logger, f"running {len(small)} points in Spark tasks"):
-            problems |= _run_in_tasks(spark, {key: (points[key].config, snapshots[key], files[key]) for key in small})
+            problems |= _run_in_tasks(
+                spark,
+                {key: (points[key].config, snapshots[key], folder / "training" / key, files[key]) for key in small},
+            )
     for key in tqdm([key for key in snapshots if key not in small], disable=None):
         logger.info("point %s", points[key].labels)
         candidates = make_candidates(spark, points[key].config, snapshots[key], folder / "training" / key)
@@ -150,21 +147,22 @@ def _with_own_tables(spark: SparkSession, seed: int, config: Config, folder: Pat
 def _fits_a_task(config: Config, snapshot: Path) -> bool:
     manifest = Manifest.read(snapshot)
     cells = manifest.n_companies * max(manifest.n_products, manifest.text_dimension)
-    return make_candidates_without_spark(config) is not None and cells <= _CELLS_IN_A_TASK
+    return not config.train.use_gpu and cells <= _CELLS_IN_A_TASK
 
 
-def _run_in_tasks(spark: SparkSession, points: Mapping[str, tuple[Config, Path, Path]]) -> dict[str, str]:
-    """Run points, given as settings, snapshot and file of the result, in a task each; returns problems by key."""
+def _run_in_tasks(spark: SparkSession, points: Mapping[str, tuple[Config, Path, Path, Path]]) -> dict[str, str]:
+    """Run points, given as settings, snapshot, work folder and file of the result, in a task each; problems by key."""
     rows = [
-        (key, config.model_dump_json(), str(snapshot), str(file)) for key, (config, snapshot, file) in points.items()
+        (key, config.model_dump_json(), str(snapshot), str(work), str(file))
+        for key, (config, snapshot, work, file) in points.items()
     ]
-    frame = spark.createDataFrame(rows, "key string, config string, snapshot string, file string")
+    frame = spark.createDataFrame(rows, "key string, config string, snapshot string, work string, file string")
     tasks = frame.repartitionByRange(len(rows), "key").mapInPandas(make_point_fn(), "key string, problem string")
     return {row.key: row.problem for row in tasks.collect() if row.problem is not None}
 
 
 def make_point_fn() -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    """Worker code: points (key, config as JSON, snapshot, file) in, key and problem (None: there is a result) out."""
+    """Worker code: points (key, config as JSON, snapshot, work, file) in, key and problem (None: it is done) out."""
 
     def run(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
@@ -172,7 +170,7 @@ def make_point_fn() -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]
             with threadpool_limits(task_resources()[0]):
                 for row in batch.itertuples():
                     config = Config.model_validate_json(row.config)
-                    candidates = make_candidates_without_spark(config)
+                    candidates = make_candidates(None, config, Path(row.snapshot), Path(row.work))
                     problems.append(_run_point(config, candidates, Path(row.snapshot), Path(row.file)))
             yield batch[["key"]].assign(problem=problems)
 

@@ -24,7 +24,7 @@ _REACHES = (0.0, 0.5, 1.0)
 _SHARES = (0.0, 0.5, 1.0)
 _SCALES = (0.03, 0.1, 0.3, 1.0, 3.0)
 _COMPANIES = 4000
-_COMPANIES_RANKED = 2000
+_COMPANIES_RANKED = 1000
 
 
 def calibrate(inner: Model, validation: Regimes, cutoff: int, seed: int) -> Callable[[Model], Calibrated]:
@@ -32,7 +32,7 @@ def calibrate(inner: Model, validation: Regimes, cutoff: int, seed: int) -> Call
 
     Args:
         inner: fitted on the inner companies.
-        validation: the holdouts; 4,000 companies of each are used, if there are more, 2,000 of them to be ranked.
+        validation: the holdouts; 4,000 companies of each are used, if there are more, 1,000 of them to be ranked.
         cutoff: K of the NDCG@K of companies for products, by which reach and share are chosen.
         seed: of the cells drawn.
     """

@@ -20,11 +20,12 @@ from hcf_spark.train.plan import TrainPlan
 PROBLEM = "problem.txt"
 
 
-def run_worker(plans: Sequence[dict[str, Any]]) -> list[list[dict[str, float]]]:
+def run_worker(plans: Sequence[dict[str, Any]], threads: int | None = None) -> list[list[dict[str, float]]]:
     """Train (see ``halve``) as the process that RANK, LOCAL_RANK and WORLD_SIZE say (alone, if they are not set).
 
     Args:
         plans: fields of a ``TrainPlan`` each.
+        threads: of this process; None for an even share of the machine's.
 
     Returns:
         The ``Progress.history`` of each plan; the weights are in its folder.
@@ -45,7 +46,7 @@ def run_worker(plans: Sequence[dict[str, Any]]) -> list[list[dict[str, float]]]:
         torch.cuda.set_device(device)  # raises if there is none
     else:
         device = torch.device("cpu")
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(ranks, local_ranks)))
+        torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) // max(ranks, local_ranks)))
     if ranks > 1:
         backend = "nccl" if device.type == "cuda" else "gloo"
         dist.init_process_group(backend, timeout=timedelta(seconds=first.timeout_seconds))

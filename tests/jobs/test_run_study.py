@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tiny_bert import save_tiny_bert
 
-from hcf_spark import study
+from hcf_spark import launch, study
 from hcf_spark.config import load_config
 from hcf_spark.spark.interactions import INPUT_TABLES, MATRIX_TABLES
 from hcf_spark.spark.tables import Tables
@@ -24,7 +24,7 @@ def settings(tmp_path_factory):
         f"output={folder / 'out'}", "input.source=sample", "sample.companies=120", "sample.products=40",
         "sample.products_per_company=6", "sample.long_text_share=0", f"encoder.model={save_tiny_bert(folder / 'tiny')}",
         "encoder.overlap_tokens=2",
-        "evaluation.trials=2", "evaluation.models=[popularity, ae]", "study.name=trials",
+        "evaluation.trials=2", "evaluation.models=[popularity, text_dae]", "train.max_epochs=3", "study.name=trials",
         "study.axes.evaluation.trials=[1, 2]",
     ]  # fmt: skip
 
@@ -32,7 +32,9 @@ def settings(tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(spark, settings):
     """Where the study is, after a first run."""
-    assert run_study.main([f"--set={setting}" for setting in settings]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch, "TorchDistributor", None)  # of the driver: each point is trained in a task
+        assert run_study.main([f"--set={setting}" for setting in settings]) == 0
     return Path(load_config(overrides=settings).output) / "studies" / "trials"
 
 
@@ -43,7 +45,7 @@ def read_table(folder):
 def test_each_point_has_its_rows_and_its_run(folder, settings):
     table = read_table(folder)
     assert table[["evaluation.trials", "model"]].values.tolist() == [
-        [1, "popularity"], [1, "ae"], [2, "popularity"], [2, "ae"],
+        [1, "popularity"], [1, "text_dae"], [2, "popularity"], [2, "text_dae"],
     ]  # fmt: skip
     assert table["warm NDCG"].between(0.01, 0.99).all()
     assert {file.name for file in folder.glob("*.svg")} == {"warm-ndcg.svg", "cold-ndcg.svg"}
