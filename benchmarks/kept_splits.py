@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from hcf_spark.config import Config
+from hcf_spark.evaluation.companies_for_products import ProductMetrics
 from hcf_spark.evaluation.evaluate import Metrics
 from hcf_spark.evaluation.harness import REGIMES, HarnessResult
 
+OTHER_WAY = tuple(f"companies_{regime}" for regime in REGIMES)
+"""Companies for a product."""
 PROBED = ("hits", "predicted", "company_auc", "company_average_precision")
 """Of the probe, by company."""
 
@@ -24,16 +27,17 @@ def describe_split(
     Args:
         config: of all splits.
         result: of the split.
-        ids: by regime, the company_id of each judged company.
+        ids: by regime, the company_id of each judged company; by ``OTHER_WAY``, the product_id of each judged product.
         hidden: (judged warm companies,) number of hidden products.
     """
     ndcg = f"ndcg_at_{config.evaluation.cutoff}"
 
-    def describe(metrics: Metrics) -> dict[str, Any]:
-        return {"summary": metrics.summary, "ndcg": metrics.per_company[ndcg].tolist()}
+    def describe(metrics: Metrics | ProductMetrics) -> dict[str, Any]:
+        each = metrics.per_company if isinstance(metrics, Metrics) else metrics.per_product
+        return {"summary": metrics.summary, "ndcg": each[ndcg].tolist()}
 
     return {
-        "ids": {regime: list(ids[regime]) for regime in REGIMES},
+        "ids": {part: list(own) for part, own in ids.items()},
         "hidden": hidden.tolist(),
         "champion": result.champion,
         "models": {
@@ -41,8 +45,7 @@ def describe_split(
                 "seconds": {"tune": own.tune_seconds, "fit": own.fit_seconds},
                 "settings": own.settings,
                 "by_vectors": own.by_vectors,
-                "warm": describe(own.warm),
-                "cold": describe(own.cold),
+                **{part: describe(getattr(own, part)) for part in (*REGIMES, *OTHER_WAY)},
                 "bpdm": {
                     "summary": own.bpdm.summary,
                     "per_company": {key: _by_company(own.bpdm, key).tolist() for key in PROBED},

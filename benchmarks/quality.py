@@ -15,7 +15,7 @@ import numpy as np
 from pyspark.sql import SparkSession
 
 from benchmarks.command import run_benchmark
-from benchmarks.kept_splits import PROBED, describe_split, write_whole
+from benchmarks.kept_splits import OTHER_WAY, PROBED, describe_split, write_whole
 from benchmarks.splits import format_gain, mean_gain, sum_by_company
 from hcf_spark.config import Config
 from hcf_spark.evaluation.comparison import NOT_SIMPLE, probe_gains
@@ -23,7 +23,7 @@ from hcf_spark.evaluation.harness import REGIMES
 from hcf_spark.experiment import judge, load_snapshot, make_candidates, prepare_snapshot
 from hcf_spark.grid import Point
 from hcf_spark.launch import DistributedCandidate
-from hcf_spark.spark.look import look_up_ids
+from hcf_spark.spark.look import look_up_ids, look_up_products
 from hcf_spark.spark.session import get_session
 from hcf_spark.spark.tables import Tables
 from hcf_spark.study import identify_input
@@ -73,14 +73,19 @@ def _measure(
                 candidate.settle(first["models"][candidate.name]["settings"])
     result = judge(candidates, snapshot, search, storage)
     shutil.rmtree(work, ignore_errors=True)
-    ids = {regime: look_up_ids(Tables(spark, split), snapshot.test_index[regime]) for regime in REGIMES}
+    tables = Tables(spark, split)
+    ids = {regime: look_up_ids(tables, snapshot.test_index[regime]) for regime in REGIMES}
+    products, _ = look_up_products(tables)
+    for part, regime in zip(OTHER_WAY, REGIMES, strict=True):
+        judged = np.flatnonzero(getattr(snapshot.test, regime).hidden.getnnz(axis=0))
+        ids[part] = [products[number] for number in judged]
     return describe_split(config, result, ids, snapshot.test.warm.hidden.getnnz(axis=1))
 
 
 def _figures(splits: Sequence[dict[str, Any]], cutoff: int) -> dict[str, Any]:
     fused = [split["models"]["fused"] for split in splits]
     first = splits[0]["models"]
-    return {regime: _rows(splits, regime, cutoff) for regime in REGIMES} | {
+    return {part: _rows(splits, part, cutoff) for part in (*REGIMES, *OTHER_WAY)} | {
         "bpdm": _probes(splits),
         "seconds": {name: own["seconds"] for name, own in first.items()},
         "fused_by_vectors": {
@@ -92,12 +97,12 @@ def _figures(splits: Sequence[dict[str, Any]], cutoff: int) -> dict[str, Any]:
     }
 
 
-def _rows(splits: Sequence[dict[str, Any]], regime: str, cutoff: int) -> dict[str, Any]:
-    ids = [split["ids"][regime] for split in splits]
-    keys = [*(f"{figure}_at_{cutoff}" for figure in FIGURES), *WHOLE]
+def _rows(splits: Sequence[dict[str, Any]], part: str, cutoff: int) -> dict[str, Any]:
+    ids = [split["ids"][part] for split in splits]
+    keys = [*(f"{figure}_at_{cutoff}" for figure in FIGURES), *(WHOLE if part in REGIMES else ())]
 
     def of(name: str) -> list[dict[str, Any]]:
-        return [split["models"][name][regime] for split in splits]
+        return [split["models"][name][part] for split in splits]
 
     return {
         name: {key: float(np.mean([own["summary"][key] for own in of(name)])) for key in keys}
@@ -133,11 +138,12 @@ def _probes(splits: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def print_table(found: dict[str, Any]) -> None:
     """README's row for the data set, then the rows of docs/results.md, as Markdown."""
     print(f"\n| {' | '.join(_summary(found[regime]) for regime in REGIMES)} |")
-    for regime in REGIMES:
-        keys = [key for key in found[regime]["fused"] if key != "fused_over_it"]
-        print(f"\n| {regime} | {' | '.join(keys)} | NDCG of fused over it (95% over companies; over splits) |")
+    for part in (*REGIMES, *OTHER_WAY):
+        keys = [key for key in found[part]["fused"] if key != "fused_over_it"]
+        drawn = "products" if part in OTHER_WAY else "companies"
+        print(f"\n| {part} | {' | '.join(keys)} | NDCG of fused over it (95% over {drawn}; over splits) |")
         print("|---" * (len(keys) + 2) + "|")
-        for name, row in found[regime].items():
+        for name, row in found[part].items():
             cells = " | ".join(f"{row[key]:.3f}" for key in keys)
             print(f"| {name} | {cells} | {format_gain(row['fused_over_it'])} |")
     print("\n| probe (BPDM) | precision | recall | AUC | AP | precision over ae | recall over ae |")

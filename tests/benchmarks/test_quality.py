@@ -10,7 +10,7 @@ from worlds import random_world
 
 from benchmarks import quality
 from benchmarks.command import run_benchmark
-from benchmarks.kept_splits import describe_split
+from benchmarks.kept_splits import OTHER_WAY, describe_split
 from hcf_spark.config import load_config
 from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
@@ -39,6 +39,9 @@ def measured(monkeypatch):
         candidates = [CLOSED_FORM["popularity"], CLOSED_FORM["ae"], FUSED]
         result = run_harness(candidates, *inner, *full, search, progress=False)
         ids = {regime: [str(row) for row in range(20)] for regime in ("warm", "cold")}
+        judged = result.models["fused"]
+        for part in OTHER_WAY:
+            ids[part] = [str(product) for product in range(getattr(judged, part).summary["products"])]
         return describe_split(config, result, ids, np.ones(20, np.int64))
 
     monkeypatch.setattr(quality, "_measure", measure)
@@ -51,7 +54,7 @@ def test_figures_are_of_all_splits_so_far(config, measured):
     first, both = quality.run(config, 2)
     assert measured == first["seeds"] + both["seeds"][1:] == [300, 301]
     assert list(both["warm"]) == list(both["bpdm"]) == MODELS
-    for regime in ("warm", "cold"):
+    for regime in ("warm", "cold", *OTHER_WAY):
         assert both[regime]["fused"]["fused_over_it"]["difference"] == 0
         gain = both[regime]["popularity"]["fused_over_it"]
         assert gain["by_split"][0] == first[regime]["popularity"]["fused_over_it"]["difference"]
