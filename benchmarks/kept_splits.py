@@ -58,7 +58,6 @@ def describe_split(
 
 def write_whole(file: Path, split: Mapping[str, Any]) -> None:
     """Write a split in one atomic step."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     waiting = file.with_suffix(f".{os.getpid()}")
     waiting.write_text(json.dumps(split), encoding="utf-8")
     os.replace(waiting, file)

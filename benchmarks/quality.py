@@ -46,6 +46,7 @@ def run(config: Config, seeds: int) -> Iterator[dict[str, Any]]:
     """
     spark = get_session("benchmark", config)
     folder = Path(config.output) / "splits" / Point({}, config).key(identify_input(spark, config))
+    folder.mkdir(parents=True, exist_ok=True)
     files = {seed: folder / f"{seed}.json" for seed in range(FIRST_SEED, FIRST_SEED + seeds)}
     if not all(file.exists() for file in files.values()):
         load_tables.run(spark, config)

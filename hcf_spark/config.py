@@ -151,8 +151,20 @@ class AutoencoderSettings(_Settings):
     loss: Loss
 
 
+FusedPart = Literal[
+    "hybrid_knn", "text_dae", "text_knn_words", "neighbour_ridge", "ials", "offset", "prior", "guard"
+]  # fmt: skip
+
+
 class FusedSettings(_Settings):
     vector_size: Count
+    left_out: list[FusedPart]
+
+    @model_validator(mode="after")
+    def _newcomers_have_a_base(self) -> Self:
+        if {"text_knn_words", "neighbour_ridge"} <= set(self.left_out):
+            raise PydanticCustomError("base", "of text_knn_words and neighbour_ridge one should stay")
+        return self
 
 
 ModelName = Literal[

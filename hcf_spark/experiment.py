@@ -59,7 +59,7 @@ def make_candidates(spark: SparkSession | None, config: Config, snapshot: Path, 
         settings = autoencoder if kind is TextDae else config.train
         limit = config.evaluation.max_companies
         deep[kind.name] = DistributedCandidate(kind, spark, snapshot, work, settings, limit, factors)
-    fused = FusedCandidate(CLOSED_FORM, deep[TextDae.name], config.fused.vector_size)
+    fused = FusedCandidate(CLOSED_FORM, deep[TextDae.name], config.fused.vector_size, config.fused.left_out)
     known = {**CLOSED_FORM, **deep, fused.name: fused}
     return [known[name] for name in dict.fromkeys(config.evaluation.models)]
 

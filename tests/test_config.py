@@ -1,13 +1,15 @@
 """Settings: layers, the refusal of unknown keys and wrong values, secrets."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from pydantic import BaseModel
 
-from hcf_spark.config import CONF_FOLDER, Config, load_config
+from hcf_spark.config import CONF_FOLDER, Config, FusedPart, load_config
 from hcf_spark.errors import ConfigError
+from hcf_spark.evaluation.fused import GUARD, IALS, OFFSET, PARTS, PRIOR
 
 ROOT = Path(__file__).parents[1]
 
@@ -230,6 +232,17 @@ def test_a_file_that_is_not_yaml_is_refused_in_one_line(write, tmp_path):
     assert "\n" not in message
     file.write_bytes(b"output: caf\xe9")
     assert message_of([file]).startswith(f"settings file {file} is not YAML: 'utf-8' codec can't decode byte 0xe9")
+
+
+def test_parts_of_fused_can_be_left_out_but_for_what_newcomers_are_scored_by():
+    parts = {*PARTS["warm"][1:], *PARTS["cold"], IALS, OFFSET, PRIOR, GUARD}
+    assert set(get_args(FusedPart)) == parts
+    for part in parts:
+        assert load_config(overrides=[f"fused.left_out=[{part}]"]).fused.left_out == [part]
+    assert message_of(overrides=["fused.left_out=[text_knn_words, neighbour_ridge]"]).startswith(
+        "wrong value in the settings: fused: of text_knn_words and neighbour_ridge one should stay, found {"
+    )
+    assert "fused.left_out" in message_of(overrides=["fused.left_out=[ease_text_ials]"])
 
 
 def test_sources_are_combined_in_a_known_way_or_one_of_them_is_taken():

@@ -60,8 +60,7 @@ class FusedCandidate:
             ``ease_text_ials`` and, but for the network and the ridge, those in ``PARTS`` are among them.
         network: gives ``text_dae``.
         vector_size: numbers in a company vector, if there are as many products.
-        left_out: of ``PARTS``, ``IALS``, ``OFFSET``, ``PRIOR`` and ``GUARD``, for an ablation; a base has to stay in
-            each regime.
+        left_out: of ``PARTS``, ``IALS``, ``OFFSET``, ``PRIOR`` and ``GUARD``; a base has to stay in each regime.
     """
 
     name = "fused"

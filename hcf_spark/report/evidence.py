@@ -7,6 +7,8 @@ from hcf_spark.report.formats import is_number, metric
 
 NO_DIFFERENCE = "no difference"
 
+_OWN = "own"
+
 Rows = Mapping[str, Mapping[str, Any]]
 
 
@@ -38,8 +40,10 @@ def winner_sentence(models: Rows, winner: str, regime: str, cutoff: int) -> str 
     own = row.get("interval", {}).get(regime, {}).get(key)
     if own is None or not is_number(row[regime].get(key)):
         return None
+    kept = row.get("settings", {}).get(regime, {}).get("model", _OWN)
+    named = winner if kept == _OWN else f"{winner} (here {kept}, which its guard kept)"
     start = (
-        f"{winner}, chosen by validation, has NDCG@{cutoff} {metric(row[regime][key])} on test "
+        f"{named}, chosen by validation, has NDCG@{cutoff} {metric(row[regime][key])} on test "
         f"({metric(own['low'])} to {metric(own['high'])})"
     )
     if row["over_baseline"][regime]["baseline"] == winner:

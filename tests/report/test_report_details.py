@@ -15,6 +15,10 @@ from hcf_spark.report.slice_charts import draw_slices
 
 BINS = [{"cells": 9000, "foretold": 0.005, "came": 0.0}, {"cells": 120, "foretold": 0.25, "came": 0.3}]
 
+TRIALS = [
+    {"settings": {"ridge": 10.0}, "warm": 0.25, "cold": 0.125}, {"settings": {}, "warm": 0.5, "cold": 0.0},
+]  # fmt: skip
+
 
 def row(recall, baseline="ease", error=0.01):
     parts = {name: {"companies": 1200, "recall_at_20": recall, "ndcg_at_20": 0.1} for name in ("1-2", "3-5")}
@@ -23,7 +27,7 @@ def row(recall, baseline="ease", error=0.01):
         "slices": slices,
         "over_baseline": {regime: {"baseline": baseline} for regime in slices},
         "calibration": {regime: {"error": error, "bins": BINS} for regime in slices},
-        "trials": [{}, {}], "tune_seconds": 50.0, "fit_seconds": 10.0,
+        "trials": TRIALS, "tune_seconds": 50.0, "fit_seconds": 10.0,
     }  # fmt: skip
 
 
@@ -111,6 +115,8 @@ def test_the_page_has_it_all(page):
     assert f" {NUMBERED + 1} 1 {ABSENT}" not in sections["map"]
     assert "Together 120.0 seconds" in sections["cost"]
     assert "ease 2 50.0 10.0" in sections["cost"]
+    assert "Trials of hcf" in sections["cost"]
+    assert f"1 ridge: 10 0.2500 0.1250 2 {ABSENT} 0.5000 0.0000" in sections["cost"]
     assert "script" not in {tag for tag, _ in page.tags}
     assert len(page.ids) == len(set(page.ids))
 

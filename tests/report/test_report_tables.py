@@ -2,6 +2,7 @@
 
 import doctest
 
+import pytest
 from test_report import NO_CHARTS, Page, make_data
 
 from hcf_spark.report import evidence
@@ -111,6 +112,14 @@ def test_a_winner_is_named_with_its_intervals():
     )
     assert winner_sentence({"hcf": row(0.5, baseline=None)}, "hcf", "warm", 20).endswith("(0.4000 to 0.6000).")
     assert winner_sentence(MODELS, "old", "warm", 20) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "said"), [("own", "fused, chosen"), ("ease", "fused (here ease, which its guard kept), chosen")]
+)
+def test_what_the_guard_kept_is_named(model, said):
+    models = {**MODELS, "fused": {**MODELS["fused"], "settings": {"warm": {"model": model}}}}
+    assert winner_sentence(models, "fused", "warm", 20).startswith(f"{said} by validation, has ")
 
 
 def test_the_page_says_what_may_be_chance():
