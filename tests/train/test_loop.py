@@ -72,12 +72,30 @@ def test_eight_companies_are_learnt_by_heart(tmp_path, kind, depth):
         assert set(best[: used[row].sum()].tolist()) == set(np.flatnonzero(used[row]).tolist())
 
 
-def test_text_alone_tells_the_products_of_companies_held_out(snapshot, tmp_path):
-    plan = make_plan(snapshot, tmp_path / "run", epochs=30, learning_rate=0.05)
+@pytest.mark.parametrize(("network", "loss"), [("hcf", "huber"), ("text_dae", "multinomial")])
+def test_text_alone_tells_the_products_of_companies_held_out_and_the_withheld_one_of_the_others(
+    snapshot, tmp_path, network, loss
+):
+    plan = make_plan(snapshot, tmp_path / "run", epochs=30, learning_rate=0.05, network=network, loss=loss)
     outcome = train(plan)
     assert outcome["history"][-1]["validation_cold_ndcg"] == 1.0
     assert outcome["history"][-1]["validation_warm_ndcg"] == 1.0
     assert outcome["history"][-1]["loss"] < outcome["history"][0]["loss"]
+
+
+@pytest.mark.parametrize(("network", "loss"), [("dcf", "huber"), ("text_dae", "multinomial")])
+def test_without_text_the_withheld_product_is_told_by_the_known_ones(tmp_path, network, loss):
+    shards, random = checkerboard_shards(40, 8, 2), np.random.default_rng(0)
+    for company in (company for shard in shards for company in shard):
+        company.text = random.standard_normal(4).tolist()
+    write_snapshot(tmp_path / "snapshot", shards, [], n_products=8)
+    plan = make_plan(
+        tmp_path / "snapshot", tmp_path / "run", network=network, loss=loss, epochs=60, learning_rate=0.05,
+        batch_companies=8, company_l2=0.01, dropout=0.0,
+    )  # fmt: skip
+    last = train(plan)["history"][-1]
+    assert last["validation_warm_ndcg"] > 0.95
+    assert last["validation_cold_ndcg"] < 0.95
 
 
 def test_the_loss_is_that_of_the_plan(snapshot, tmp_path):
