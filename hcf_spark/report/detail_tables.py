@@ -23,7 +23,8 @@ def build_detail_tables(models: Models, regime: str, cutoff: int) -> dict[str, M
     shown = {name: exposure[regime] for name, exposure in select(models, "exposure").items()}
     exposure = {f"{key}_at_{cutoff}": title for key, title in _EXPOSURE.items()}
     tables = {
-        "at other cut-offs": build_table(select(models, regime), _CUTOFFS),
+        "at other cut-offs": _build_cutoffs(models, regime),
+        "companies for a product, at other cut-offs": _build_cutoffs(models, f"companies_{regime}"),
         "within each company, mean over companies": build_table(
             select(models, regime), _WITHIN, differences(models, regime)
         ),
@@ -32,6 +33,10 @@ def build_detail_tables(models: Models, regime: str, cutoff: int) -> dict[str, M
         f"Recall@{cutoff} in slices": _build_slices(models, regime, f"recall_at_{cutoff}"),
     }
     return {title: table for title, table in tables.items() if table is not None}
+
+
+def _build_cutoffs(models: Models, group: str) -> MetricTable | None:
+    return build_table(select(models, group), _CUTOFFS, differences(models, group))
 
 
 def _build_slices(models: Models, regime: str, key: str) -> MetricTable | None:

@@ -79,6 +79,10 @@ def test_details_show_other_cutoffs_what_is_shown_and_slices():
     figures = {"companies": 1200, "ndcg_at_20": 0.4, "recall_at_20": 0.6}
     model = {
         "cold": {"ndcg_at_5": 0.3, "company_auc": 0.9},
+        "companies_cold": {"precision_at_50": 0.2},
+        "over_baseline": {
+            "cold": {"baseline": "popularity", "ndcg_at_5": {"difference": 0.1, "low": 0.05, "high": 0.15}},
+        },
         "exposure": {"cold": {"coverage_at_20": 0.5, "gini_at_20": 0.8, "novelty_at_20": 4.0}},
         "slices": {
             "cold": {
@@ -90,7 +94,8 @@ def test_details_show_other_cutoffs_what_is_shown_and_slices():
     sliced = ["1-2 known (1,200)", "0 told (1,200)", "1-64 tokens (1,200)", "tail (1,200)"]
     tables = build_detail_tables({"ae": model}, "cold", 20)
     assert {title: (table.columns, texts(table)["ae"]) for title, table in tables.items()} == {
-        "at other cut-offs": (["NDCG@5"], ["0.3000"]),
+        "at other cut-offs": (["NDCG@5", "against popularity"], ["0.3000", "+0.1000 (+0.0500 to +0.1500)"]),
+        "companies for a product, at other cut-offs": (["Precision@50"], ["0.2000"]),
         "within each company, mean over companies": (["AUC"], ["0.9000"]),
         "the 20 products shown to each company": (
             ["Coverage", "Gini index", "Novelty in bits"], ["0.5000", "0.8000", "4.0000"],
