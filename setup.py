@@ -37,7 +37,7 @@ TEST = [
 
 setup(
     name="hcf_spark",
-    version="0.2.0",
+    version="0.3.0",
     description="Hybrid collaborative filtering of companies and products on Spark",
     python_requires=">=3.11",
     packages=[*find_packages(include=["hcf_spark*", "jobs*"]), "hcf_spark.conf"],

@@ -44,8 +44,10 @@ def run_benchmark(
     configure_logging("info")
     keep = flags.keep if can_go_on else None
     with nullcontext(Path(keep).absolute()) if keep else tempfile.TemporaryDirectory() as output:
-        data = ["input.source=csv", f"input.folder={flags.data}"] if flags.data else []
-        config: Config = load_config([DEMO, *flags.conf], data).model_copy(update={"output": str(output)})
+        config: Config = load_config([DEMO, *flags.conf]).model_copy(update={"output": str(output)})
+        if flags.data:
+            source = {"source": "csv", "folder": str(Path(flags.data).absolute())}
+            config = config.model_copy(update={"input": config.input.model_copy(update=source)})
         for found in measure(config, **{name: getattr(flags, name) for name in numbers}):
             if flags.out:
                 Path(flags.out).write_text(json.dumps(found, indent=1), encoding="utf-8")

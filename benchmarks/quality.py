@@ -32,7 +32,7 @@ from jobs import load_tables
 FIGURES = ("recall", "ndcg")
 WHOLE = ("auc", "average_precision")
 FIRST_SEED = 300
-"""Models and guard were found on splits by smaller seeds."""
+"""Models and guard were found on splits by smaller seeds; company vectors with validation companies of this one too."""
 LARGE = 10_000_000
 
 
@@ -42,7 +42,7 @@ def run(config: Config, seeds: int) -> Iterator[dict[str, Any]]:
     Everything is tuned on every split, a matrix beyond 10 million cells on the first: the settings found there serve
     the others, but for the weights of what ``fused`` adds, and the epochs of networks.
 
-    Each split is a file under ``splits`` in the output folder, in a folder named by settings, code and input.
+    Each split is a file under ``splits`` in the output folder, in a folder named by settings, version and input.
     """
     spark = get_session("benchmark", config)
     folder = Path(config.output) / "splits" / Point({}, config).key(identify_input(spark, config))
@@ -63,10 +63,11 @@ def _measure(
 ) -> dict[str, Any]:
     split = config.model_copy(update={"seed": seed})
     snapshot_folder, work = prepare_snapshot(spark, split), folder / "training"
+    search, storage = split, folder / f"{seed}.db"
+    shutil.rmtree(work, ignore_errors=True)  # of a run that was stopped here: seconds are those of all trials
+    storage.unlink(missing_ok=True)
     candidates = make_candidates(spark, split, snapshot_folder, work)
     snapshot = load_snapshot(snapshot_folder, split)
-    search, storage = split, folder / f"{seed}.db"
-    storage.unlink(missing_ok=True)  # of a run that was stopped here: seconds are those of all trials
     if first is not None and np.prod(snapshot.full.known.shape) > LARGE:
         search, storage = config.model_copy(update={"seed": FIRST_SEED}), folder / f"{FIRST_SEED}.db"
         for candidate in candidates:

@@ -49,7 +49,8 @@ def make_candidates(spark: SparkSession | None, config: Config, snapshot: Path, 
     """The models of ``evaluation.models``, in that order.
 
     Args:
-        spark: the session whose cluster trains networks; None to train them in this process, which may be a Spark task.
+        spark: the session whose cluster trains networks; None to train them in this process, a Spark
+            task's.
         snapshot: folder of the snapshot.
         work: folder for what training keeps while it runs.
     """

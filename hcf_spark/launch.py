@@ -45,7 +45,7 @@ class DistributedCandidate:
 
     Args:
         kind: the class of its models; what is trained goes by its name.
-        spark: the session whose cluster trains; None to train in this process, which may be a Spark task.
+        spark: the session whose cluster trains; None to train in this process, a Spark task's.
         snapshot: folder of the snapshot.
         work: folder for checkpoints, seen by all nodes.
         settings: of training; those of the network are tried first.
@@ -149,7 +149,10 @@ class DistributedCandidate:
 
     def _distribute(self, plans: Sequence[TrainPlan]) -> list[list[dict[str, float]]]:
         if self._spark is None:
-            return run_worker([plan.to_dict() for plan in plans], threads=task_resources()[0])
+            try:
+                return run_worker([plan.to_dict() for plan in plans], threads=task_resources()[0])
+            except Exception as error:
+                raise TrainingError(f"training {self.name}: {error}") from error
         Manifest.read(self._snapshot).files_of_rank(0, self._settings.processes)
         problem = Path(plans[0].folder) / PROBLEM
         problem.unlink(missing_ok=True)

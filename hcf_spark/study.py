@@ -17,6 +17,7 @@ from tqdm import tqdm
 from hcf_spark.config import Config
 from hcf_spark.errors import DataError, HcfError
 from hcf_spark.evaluation.candidate import Candidate
+from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.model_result import REGIMES
 from hcf_spark.experiment import judge, load_snapshot, make_candidates, prepare_snapshot
 from hcf_spark.grid import Point, list_points
@@ -44,7 +45,8 @@ def run_study(spark: SparkSession, config: Config) -> str:
     All of it lies under ``<output>/studies/<name>``, tables made for the points too: those of the configuration are
     only read. A point's result is a file of its own, named by settings, code and input; a study that was broken off
     goes on at the first point without one. Points on small data run side by side, each in a Spark task that trains its
-    networks too (on CPUs), the others one after the other. A point that cannot be run costs no other point.
+    networks too (not on a GPU, nor in several processes), the others one after the other. A point that cannot be run
+    costs no other point.
 
     Returns:
         The table as Markdown.
@@ -147,7 +149,8 @@ def _with_own_tables(spark: SparkSession, seed: int, config: Config, folder: Pat
 def _fits_a_task(config: Config, snapshot: Path) -> bool:
     manifest = Manifest.read(snapshot)
     cells = manifest.n_companies * max(manifest.n_products, manifest.text_dimension)
-    return not config.train.use_gpu and cells <= _CELLS_IN_A_TASK
+    trains_elsewhere = config.train.use_gpu or config.train.processes > 1
+    return cells <= _CELLS_IN_A_TASK and not (trains_elsewhere and set(config.evaluation.models) - CLOSED_FORM.keys())
 
 
 def _run_in_tasks(spark: SparkSession, points: Mapping[str, tuple[Config, Path, Path, Path]]) -> dict[str, str]:

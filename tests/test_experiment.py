@@ -9,7 +9,7 @@ from worlds import telling_world
 
 from hcf_spark.config import load_config
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
-from hcf_spark.experiment import judge
+from hcf_spark.experiment import judge, make_candidates
 from hcf_spark.train.snapshot import Snapshot
 
 
@@ -42,6 +42,12 @@ def test_a_search_that_was_broken_off_goes_on_from_the_file(tmp_path, monkeypatc
     assert list(result.models)[:3] == ["popularity", "ease", "ae"]
     assert len(tried) <= 4, "fitted with the settings that were chosen, on part and all of the companies, and no more"
     assert len(optuna.get_all_study_names(f"sqlite:///{file}")) == 3
+
+
+def test_parts_that_are_switched_off_are_so_in_fused(tmp_path):
+    config = load_config(overrides=["evaluation.models=[fused]", "fused.left_out=[guard, prior]"])
+    (fused,) = make_candidates(None, config, tmp_path, tmp_path)
+    assert fused._left_out == ["guard", "prior"]
 
 
 def count_fits(fit, tried):

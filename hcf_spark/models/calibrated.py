@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, logsumexp
 
+from hcf_spark.errors import RegistryError
 from hcf_spark.models.base import Model
 from hcf_spark.models.companies import Companies
 from hcf_spark.models.parts import pack_parts, unpack_part
@@ -15,6 +16,7 @@ from hcf_spark.models.ranking import csr_rows
 
 _TOP = 10
 _MOST = 3.0
+_NUMBERS = 12
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class RowCalibration:
 
     Companies are ranked for a product by a0 + b asinh(score / t) + reach log(1 + n) - share mass, n the number of known
     products and mass what the row has in all, log sum exp(b asinh(. / t)) over its other products: with a share of 1
-    a row is divided by its sum, as in a softmax. Both are taken less their means, so that regimes compare.
+    a row is divided by its sum, as in a softmax. Both are taken less their means over the regime's validation rows.
 
     Attributes:
         scale: t.
@@ -81,7 +83,16 @@ class RowCalibration:
 
     @classmethod
     def from_array(cls, array: np.ndarray) -> Self:
-        """What ``array`` was taken from."""
+        """What ``array`` was taken from.
+
+        Raises:
+            RegistryError: it is that of another version.
+        """
+        if len(array) != _NUMBERS:
+            raise RegistryError(
+                f"this calibration has {len(array)} numbers, not {_NUMBERS}: it was saved by another version of "
+                "hcf_spark; load it with that, or train_model again"
+            )
         return cls(*array[:3].tolist(), *np.split(array[3:9], 3), *array[9:].tolist())
 
 

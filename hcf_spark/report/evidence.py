@@ -40,8 +40,9 @@ def winner_sentence(models: Rows, winner: str, regime: str, cutoff: int) -> str 
     own = row.get("interval", {}).get(regime, {}).get(key)
     if own is None or not is_number(row[regime].get(key)):
         return None
-    kept = row.get("settings", {}).get(regime, {}).get("model", _OWN)
-    named = winner if kept == _OWN else f"{winner} (here {kept}, which its guard kept)"
+    settings = row.get("settings", {}).get(regime, {})
+    kept, prior = settings.get("model", _OWN), " with a prior" if "prior" in settings else ""
+    named = winner if kept == _OWN else f"{winner} (here {kept}{prior}, as its guard decided)"
     start = (
         f"{named}, chosen by validation, has NDCG@{cutoff} {metric(row[regime][key])} on test "
         f"({metric(own['low'])} to {metric(own['high'])})"

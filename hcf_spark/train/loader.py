@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +55,7 @@ def multi_hot(products: torch.Tensor, n_products: int) -> torch.Tensor:
 class SnapshotLoader:
     """The share of a snapshot that one of several processes reads, file by file and so in bounded memory.
 
-    The file read last is kept, so that a share of one file is read once.
+    A share of one file is kept once it is read.
 
     Raises:
         TrainingError: there are fewer files than processes, or the reader cannot take the folder's name.
@@ -68,7 +67,7 @@ class SnapshotLoader:
             raise TrainingError(f"training cannot read {self._folder}, for its # or ?: set output to another folder")
         self._files = manifest.files_of_rank(rank, ranks)
         self._seed = (seed, rank)
-        self._read = cache(self._read_file) if len(self._files) == 1 else self._read_file
+        self._only: Rows | None = None
 
     def batches(self, rows_per_batch: int, epoch: int, keep_cold: bool) -> Iterator[Rows]:
         """Endless shuffled batches; the order depends on seed, rank and epoch only.
@@ -110,6 +109,13 @@ class SnapshotLoader:
             rows = self._read(file)
             for start in range(0, len(rows), rows_per_batch):
                 yield rows.take(slice(start, start + rows_per_batch))
+
+    def _read(self, file: DataFile) -> Rows:
+        if len(self._files) > 1:
+            return self._read_file(file)
+        if self._only is None:
+            self._only = self._read_file(file)
+        return self._only
 
     def _read_file(self, file: DataFile) -> Rows:
         with warnings.catch_warnings():

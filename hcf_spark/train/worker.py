@@ -46,7 +46,8 @@ def run_worker(plans: Sequence[dict[str, Any]], threads: int | None = None) -> l
         torch.cuda.set_device(device)  # raises if there is none
     else:
         device = torch.device("cpu")
-        torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) // max(ranks, local_ranks)))
+        share = max(1, (os.cpu_count() or 1) // max(ranks, local_ranks))
+        torch.set_num_threads(share if threads is None else threads)
     if ranks > 1:
         backend = "nccl" if device.type == "cuda" else "gloo"
         dist.init_process_group(backend, timeout=timedelta(seconds=first.timeout_seconds))

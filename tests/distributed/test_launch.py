@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tiny_snapshot import Company, checkerboard_shards, write_snapshot
 
+from hcf_spark import launch
 from hcf_spark.errors import TrainingError
 from hcf_spark.evaluation.candidate import Search, judge_trial
 from hcf_spark.experiment import make_candidates
@@ -133,6 +134,20 @@ def test_a_network_in_training_judges_no_more_companies_than_evaluation_does(
     found = read_snapshot(snapshot, Manifest.read(snapshot), 100, 100, 0)
     candidate.tune(found.inner, found.validation, Search(trials=2, cutoff=3, seed=0))
     assert {plan.max_judged for plan in plans} == {9}
+
+
+def test_what_goes_wrong_in_a_task_is_a_training_error(snapshot, make_config, tmp_path, monkeypatch):
+    def run(plans, threads):
+        raise OSError(f"no space left for {len(plans)} runs on {threads} thread")
+
+    monkeypatch.setattr(launch, "run_worker", run)
+    monkeypatch.setattr(launch, "task_resources", lambda: (1, None))
+    config = make_config(*WHOLE_BATCH, "evaluation.models=[hcf]")
+    (candidate,) = make_candidates(None, config, snapshot, tmp_path / "work")
+    found = read_snapshot(snapshot, Manifest.read(snapshot), 100, 100, 0)
+    with pytest.raises(TrainingError) as caught:
+        candidate.tune(found.inner, found.validation, Search(trials=2, cutoff=3, seed=0))
+    assert str(caught.value) == "training hcf: no space left for 2 runs on 1 thread"
 
 
 def test_settings_found_elsewhere_are_taken_and_no_others_are_tried(tune, snapshot, in_this_process):

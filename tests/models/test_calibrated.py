@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 from worlds import fit_first, telling_world
 
+from hcf_spark.errors import RegistryError
 from hcf_spark.evaluation.blocks import ScoredHoldout
 from hcf_spark.evaluation.calibration import calibrate
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
@@ -56,8 +58,10 @@ def test_probabilities_keep_the_order_of_each_row_and_come_true_on_other_compani
     train, holdouts = telling_world(0)
     raw = fit_first(CLOSED_FORM["ease_text"], train)
     model = calibrate(raw, holdouts, cutoff=20, seed=0)(raw)
+    model = replace(model, warm=replace(model.warm, reach=0.5, share=0.25, mass=2.0))
     save_model(model, tmp_path)
-    model = load_model(tmp_path)
+    expected, model = model.score_for_products(train), load_model(tmp_path)
+    assert (model.score_for_products(train) == expected).all()
     for holdout in (holdouts.warm, holdouts.cold):
         before, after = (each.score(holdout.companies) for each in (raw, model))
         assert (np.argsort(before, axis=1, kind="stable") == np.argsort(after, axis=1, kind="stable")).all()
@@ -79,7 +83,16 @@ def test_companies_are_ranked_for_products_by_their_reach_and_what_they_have_in_
     expected = -1 + 3 * (np.log([[2], [1]]) - 0.7) - 0.5 * (in_all - 0.9) + log_odds[:2]
     found = calibration.for_products(scores, told)
     np.testing.assert_allclose(found[:2], expected, rtol=1e-6)
-    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[2], -1 + 3 * (np.log(4) - 0.7) + log_odds[2], rtol=1e-6)
+
+
+def test_a_calibration_of_another_version_says_so():
+    with pytest.raises(RegistryError) as caught:
+        RowCalibration.from_array(np.zeros(9))
+    assert str(caught.value) == (
+        "this calibration has 9 numbers, not 12: it was saved by another version of hcf_spark; load it with that, or "
+        "train_model again"
+    )
 
 
 def test_a_company_whose_scores_are_all_high_is_not_the_first_for_every_product():

@@ -61,7 +61,7 @@ def test_the_more_products_the_fewer_companies_axes_are_worked_out_from(monkeypa
 def test_rotated_and_calibrated_it_stays_the_same(model, world):
     rotation = np.linalg.qr(np.random.default_rng(0).standard_normal((256, 256)))[0].astype(np.float32)
     row = RowCalibration(1.0, 2.0, -3.0, np.zeros(2), np.zeros(2), np.ones(2))
-    turned = Rotated(Calibrated(model, row, row, 0.0), rotation)
+    turned = Rotated(Calibrated(model, row, row), rotation)
     some = world[0].take(slice(5))
     np.testing.assert_allclose(DotProduct(turned).score(some), DotProduct(model).score(some), atol=1e-4)
 

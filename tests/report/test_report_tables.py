@@ -120,10 +120,15 @@ def test_a_winner_is_named_with_its_intervals():
 
 
 @pytest.mark.parametrize(
-    ("model", "said"), [("own", "fused, chosen"), ("ease", "fused (here ease, which its guard kept), chosen")]
+    ("settings", "said"),
+    [
+        ({"model": "own", "prior": {}}, "fused, chosen"),
+        ({"model": "ease"}, "fused (here ease, as its guard decided), chosen"),
+        ({"model": "ease", "prior": {}}, "fused (here ease with a prior, as its guard decided), chosen"),
+    ],
 )
-def test_what_the_guard_kept_is_named(model, said):
-    models = {**MODELS, "fused": {**MODELS["fused"], "settings": {"warm": {"model": model}}}}
+def test_what_the_guard_kept_is_named(settings, said):
+    models = {**MODELS, "fused": {**MODELS["fused"], "settings": {"warm": settings}}}
     assert winner_sentence(models, "fused", "warm", 20).startswith(f"{said} by validation, has ")
 
 
