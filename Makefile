@@ -14,7 +14,7 @@ demo: environment
 		$(if $(DATA),--set input.source=csv --set input.folder="$(DATA)") $(if $(CONF),--conf "$(CONF)")
 
 test: environment lint
-	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: environment
 	@$(ENV)/bin/ruff check . && $(ENV)/bin/ruff format --check .
