@@ -12,6 +12,7 @@ from benchmarks import quality
 from benchmarks.command import run_benchmark
 from benchmarks.kept_splits import OTHER_WAY, describe_split
 from hcf_spark.config import load_config
+from hcf_spark.errors import ConfigError, DataError
 from hcf_spark.evaluation.candidate import Search
 from hcf_spark.evaluation.closed_form import CLOSED_FORM
 from hcf_spark.evaluation.fused import FusedCandidate
@@ -100,6 +101,19 @@ def test_the_folder_to_keep_is_the_same_wherever_a_process_runs(monkeypatch, tmp
     monkeypatch.setattr("sys.argv", ["quality", "--keep", "007 # kept", "--out", str(tmp_path / "found.json")])
     run_benchmark("about", measure, lambda found: None, can_go_on=True)
     assert folders == [str(tmp_path / "007 # kept")]
+
+
+@pytest.mark.parametrize(("error", "code"), [(DataError("no rows"), 1), (ConfigError("no such setting"), 2)])
+def test_what_the_user_can_mend_is_one_line(error, code, monkeypatch, capsys):
+    def measure(config):
+        yield {}
+        raise error
+
+    monkeypatch.setattr("sys.argv", ["quality.py"])
+    with pytest.raises(SystemExit) as ended:
+        run_benchmark("about", measure, lambda found: None)
+    assert ended.value.code == code
+    assert capsys.readouterr().err.splitlines()[-1] == f"quality.py: error: {error}"
 
 
 @pytest.mark.slow
